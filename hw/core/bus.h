@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Buses of registers: I/O ports and memory-mapped registers.
+ *
+ * A device declares its registers as a table of rows; the bus finds the row, splits and merges
+ * widths, and a handler never sees an offset or a width that its row did not declare.
+ */
+#ifndef CLEAVE_HW_CORE_BUS_H
+#define CLEAVE_HW_CORE_BUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Access widths of a row; a mask. */
+#define BUS_W1 1u
+#define BUS_W2 2u
+#define BUS_W4 4u
+#define BUS_W8 8u
+
+/*
+ * One row: registers at [offset, offset+length) of a region.
+ *
+ * read/write get `off` relative to the region and a `size` in bytes that is in `widths`, aligned
+ * as the guest gave it, wholly inside the row. NULL read answers all ones, NULL write is ignored.
+ * An access wider than the row's widths, or one that reaches into further rows, is split into the
+ * widest pieces that each row takes, low address first (so a 16-bit OUT to a byte-wide index port
+ * writes index, then data). An access narrower than every width of its row reads all ones and is
+ * not written.
+ *
+ * read_rep/write_rep, both optional, move `count` elements of `size` bytes on one register in one
+ * call (REP INS and OUTS); without them the bus loops over read/write.
+ */
+struct reg {
+    uint32_t offset;
+    uint32_t length;
+    uint32_t widths;
+    uint64_t (*read)(void *dev, uint32_t off, unsigned size);
+    void (*write)(void *dev, uint32_t off, unsigned size, uint64_t val);
+    const char *name;
+    void (*read_rep)(void *dev, uint32_t off, unsigned size, uint32_t count, void *buf);
+    void (*write_rep)(void *dev, uint32_t off, unsigned size, uint32_t count, const void *buf);
+};
+
+/* Properties of a region that a transport may use to save exits. */
+#define REGION_POSTED 1u /* writes may be buffered: their effect need not be seen at once */
+
+/*
+ * A device's registers on a bus. The struct belongs to the device and must outlive its mapping.
+ * Fill name, regs, nregs, len, opaque, flags and priority; the bus owns the rest.
+ */
+struct region {
+    const char *name;
+    const struct reg *regs;
+    unsigned nregs;
+    void *opaque; /* handlers' `dev` */
+    uint64_t len; /* bytes decoded; rows lie inside */
+    uint32_t flags;
+    int priority; /* the higher one answers where regions overlap; equal: the first mapped */
+    uint64_t base;
+    bool mapped;
+};
+
+/* Told about each range that begins or ceases to be decoded. */
+struct bus_listener {
+    void (*mapped)(void *opaque, const struct region *r);
+    void (*unmapped)(void *opaque, const struct region *r);
+    void *opaque;
+};
+
+#define BUS_MAX_REGIONS 128
+
+/* A bus; sorted by base for lookups. 16-bit buses have a direct index as well. */
+struct bus {
+    uint64_t limit; /* last valid address */
+    unsigned nregions;
+    struct region *region[BUS_MAX_REGIONS];
+    uint8_t *index; /* per address 1 + region number, for 16-bit buses, else NULL */
+    struct bus_listener listener;
+    const struct region *last; /* lookup cache for buses without index */
+    uint64_t unclaimed;        /* accesses nobody answered, for statistics */
+};
+
+/* `limit` is the last address: 0xffff for ports. 0 or -ENOMEM. */
+int bus_init(struct bus *b, uint64_t limit);
+void bus_destroy(struct bus *b);
+
+/*
+ * Maps and unmaps. Overlap is allowed (guests program BARs as they like): see priority. -ENOSPC
+ * when the table is full, -ERANGE when the region does not fit below the limit; guest-triggered
+ * callers then simply stay unmapped. Mapping a mapped region moves it.
+ */
+int bus_map(struct bus *b, struct region *r, uint64_t base);
+void bus_unmap(struct bus *b, struct region *r);
+
+/* The region that answers at addr, or NULL. */
+const struct region *bus_find(struct bus *b, uint64_t addr);
+
+/*
+ * Guest accesses: size 1, 2, 4 or 8, any alignment. What nobody claims reads all ones (per byte)
+ * and ignores writes. The value is in the low `size` bytes.
+ */
+uint64_t bus_read(struct bus *b, uint64_t addr, unsigned size);
+void bus_write(struct bus *b, uint64_t addr, unsigned size, uint64_t val);
+
+/* `count` accesses to one address (string I/O); buf holds count*size bytes, little endian. */
+void bus_read_rep(struct bus *b, uint64_t addr, unsigned size, uint32_t count, void *buf);
+void bus_write_rep(struct bus *b, uint64_t addr, unsigned size, uint32_t count, const void *buf);
+
+#endif
