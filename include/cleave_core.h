@@ -44,7 +44,8 @@ enum {
      * struct core_object its id and size. Must be sealed against shrinking (F_SEAL_SHRINK).
      */
     CORE_OP_ADD_OBJECT,
-    /* Lays a piece over the guest's memory map, or takes exactly that piece away. struct core_map */
+    /* Lays a piece over the guest's memory map, or takes exactly that piece away. struct core_map
+     */
     CORE_OP_MAP,
     CORE_OP_UNMAP,
     /*
@@ -66,7 +67,8 @@ enum {
      * kernel, delivering nothing (the device says that they change nothing). `on` = 0 undoes it.
      */
     CORE_OP_POST,
-    /* The ACPI PM base (PIIX4 PMBA): struct core_pm. The core's PM1a_EVT and PM_TMR answer there. */
+    /* The ACPI PM base (PIIX4 PMBA): struct core_pm. The core's PM1a_EVT and PM_TMR answer there.
+     */
     CORE_OP_SET_PM_BASE,
     /* struct core_vram_log: first clears, then the bitmap of pages of a mapped piece that the guest
      * wrote since the last call follows the reply header (at most 4096 bytes per call). */
@@ -83,21 +85,22 @@ struct core_ram {
     struct {
         uint64_t gpa;
         uint64_t len;
-        uint64_t offset; /* in the memfd */
-        uint32_t fd;     /* index of the descriptor in the reply */
+        uint64_t offset;     /* in the memfd */
+        uint32_t fd;         /* index of the descriptor in the reply */
         uint32_t page_shift; /* host page size: 12, 21 or 30 */
     } piece[CORE_MAX_RAM];
 };
 
-/* CORE_OP_GET_PAGES: offsets in bytes from the start of the memfd; request carries the server id. */
+/* CORE_OP_GET_PAGES: offsets in bytes from the start of the memfd; request carries the server id.
+ */
 struct core_pages {
-    uint16_t id;     /* IN */
-    uint16_t nvcpus; /* OUT */
-    uint32_t size;   /* OUT: bytes to map */
-    uint32_t ioreq;  /* OUT: struct ioreq per vCPU, one page */
+    uint16_t id;       /* IN */
+    uint16_t nvcpus;   /* OUT */
+    uint32_t size;     /* OUT: bytes to map */
+    uint32_t ioreq;    /* OUT: struct ioreq per vCPU, one page */
     uint32_t bufioreq; /* OUT: struct buffered_iopage, 0 when the server has none */
-    uint32_t side;   /* OUT: struct core_side */
-    uint32_t bounce; /* OUT: one page per vCPU, see CORE_BOUNCE_GPA */
+    uint32_t side;     /* OUT: struct core_side */
+    uint32_t bounce;   /* OUT: one page per vCPU, see CORE_BOUNCE_GPA */
 };
 
 /*
@@ -149,7 +152,7 @@ struct core_pm {
 };
 
 struct core_vram_log {
-    uint64_t gpa; /* of a piece mapped with log_dirty */
+    uint64_t gpa;   /* of a piece mapped with log_dirty */
     uint64_t first; /* page within the piece */
     uint64_t pages; /* at most 32768 */
 };
@@ -199,8 +202,8 @@ struct core_reply {
  *
  * Lines. While it serves vCPU n's synchronous request, the device model notes each level change in
  * side slot n instead of using irqfds: bit w of lines_changed says that wire w changed at least
- * once, bit w of lines_level is its level now, and bit w of lines_pulsed that an edge wire went high
- * and low again in between. The stores precede STATE_IORESP_READY. The vCPU thread applies and
+ * once, bit w of lines_level is its level now, and bit w of lines_pulsed that an edge wire went
+ * high and low again in between. The stores precede STATE_IORESP_READY. The vCPU thread applies and
  * clears them before it re-enters the guest: for a pulse first 1, then the final level.
  */
 struct core_side_vcpu {

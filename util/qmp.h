@@ -2,8 +2,8 @@
 /*
  * QMP framing on a stream socket, both ends. Every control channel but the core's dm_op socket
  * speaks it: monitor to core, monitor to device model, `cleave` commands to the monitor, libxl to
- * the device model. json-glib parses; lines end in CR LF; an "id" is echoed; descriptors travel with
- * the first byte of the message they belong to.
+ * the device model. json-glib parses; lines end in CR LF; an "id" is echoed; descriptors travel
+ * with the first byte of the message they belong to.
  *
  * No threads and no main loop of its own: the caller polls qmp_fd() and calls qmp_process().
  */
@@ -19,7 +19,8 @@
 struct qmp;
 
 /* Descriptors that came with a command, or go with a reply. The receiver owns what it takes; what
- * is left in `in` after the handler is closed. What a handler puts into `out` is sent, not closed. */
+ * is left in `in` after the handler is closed. What a handler puts into `out` is sent, not closed.
+ */
 struct qmp_fds {
     int fd[QMP_MAX_FDS];
     unsigned n;

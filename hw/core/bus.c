@@ -251,7 +251,8 @@ static const struct reg *rep_row(const struct region *r, uint64_t addr, unsigned
 {
     const struct reg *row = r ? region_row(r, (uint32_t)(addr - r->base)) : NULL;
 
-    if (!row || !(row->widths & size) || piece_size(row, (uint32_t)(addr - r->base), size) != size) {
+    if (!row || !(row->widths & size) ||
+        piece_size(row, (uint32_t)(addr - r->base), size) != size) {
         return NULL;
     }
     return row;

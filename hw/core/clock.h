@@ -20,8 +20,8 @@ STATE_STRUCT(clock_state, CLOCK_STATE);
 struct clock {
     struct device dev; /* must be the first device in the arena */
     struct clock_state *s;
-    uint64_t (*now)(void *opaque);                 /* guest ns, never goes back */
-    void (*rearm)(void *opaque, uint64_t next);    /* the earliest deadline changed; may be NULL */
+    uint64_t (*now)(void *opaque);              /* guest ns, never goes back */
+    void (*rearm)(void *opaque, uint64_t next); /* the earliest deadline changed; may be NULL */
     void *opaque;
     unsigned ntimers;
     uint64_t announced; /* what rearm was last told */

@@ -86,9 +86,9 @@ struct hw {
 #define ARENA_MAX_DEVICES 48
 
 struct arena {
-    uint8_t *base;   /* page aligned, zero-filled when new */
-    size_t size;     /* bytes available at base */
-    size_t used;     /* bytes handed out, header included */
+    uint8_t *base; /* page aligned, zero-filled when new */
+    size_t size;   /* bytes available at base */
+    size_t used;   /* bytes handed out, header included */
     unsigned ndev;
     struct device *dev[ARENA_MAX_DEVICES];
     uint32_t offset[ARENA_MAX_DEVICES];

@@ -43,7 +43,8 @@ static bool area_valid(const struct memmap *m, const struct mem_area *a)
     return a->offset <= size && a->len <= size - a->offset;
 }
 
-/* The area seen at gpa; *end is lowered to where another area begins to be seen or this one ends. */
+/* The area seen at gpa; *end is lowered to where another area begins to be seen or this one ends.
+ */
 static const struct mem_area *area_at(const struct memmap *m, uint64_t gpa, uint64_t *end)
 {
     const struct mem_area *best = NULL;
@@ -75,8 +76,8 @@ static bool flat_equal(const struct mem_flat *f, const struct mem_flat *g)
 }
 
 /*
- * Walks the address space once, piece by piece. Pieces of different areas stay apart even where they
- * show consecutive memory, so that a machine can choose boundaries (KVM slots) by its areas.
+ * Walks the address space once, piece by piece. Pieces of different areas stay apart even where
+ * they show consecutive memory, so that a machine can choose boundaries (KVM slots) by its areas.
  */
 static unsigned memmap_resolve(const struct memmap *m, struct mem_flat *out)
 {

@@ -41,12 +41,12 @@ struct state_type {
     uint32_t size; /* sizeof the struct */
 };
 
-#define STATE_DECL_V(tag, type, name, since)         type name;
-#define STATE_DECL_A(tag, type, name, n, since)      type name[n];
-#define STATE_DECL_S(tag, subtag, name, n, since)    struct subtag name[n];
-#define STATE_SUM_V(tag, type, name, since)          +sizeof(type)
-#define STATE_SUM_A(tag, type, name, n, since)       +sizeof(type) * (n)
-#define STATE_SUM_S(tag, subtag, name, n, since)     +sizeof(struct subtag) * (n)
+#define STATE_DECL_V(tag, type, name, since)      type name;
+#define STATE_DECL_A(tag, type, name, n, since)   type name[n];
+#define STATE_DECL_S(tag, subtag, name, n, since) struct subtag name[n];
+#define STATE_SUM_V(tag, type, name, since)       +sizeof(type)
+#define STATE_SUM_A(tag, type, name, n, since)    +sizeof(type) * (n)
+#define STATE_SUM_S(tag, subtag, name, n, since)  +sizeof(struct subtag) * (n)
 #define STATE_ROW_V(tag, type, name, since)                                                        \
     {#name, NULL, offsetof(struct tag, name), 1, sizeof(type), since},
 #define STATE_ROW_A(tag, type, name, n, since)                                                     \
@@ -65,9 +65,8 @@ struct state_type {
 #define STATE_TYPE(tag, LIST)                                                                      \
     static const struct state_field tag##_fields[] = {                                             \
         LIST(STATE_ROW_V, STATE_ROW_A, STATE_ROW_S, tag)};                                         \
-    const struct state_type tag##_type = {#tag, tag##_fields,                                      \
-                                          sizeof(tag##_fields) / sizeof(tag##_fields[0]),          \
-                                          sizeof(struct tag)}
+    const struct state_type tag##_type = {                                                         \
+        #tag, tag##_fields, sizeof(tag##_fields) / sizeof(tag##_fields[0]), sizeof(struct tag)}
 
 /* A 64-bit hash of the names, offsets, counts and sizes of `type` and of all it contains. */
 uint64_t state_type_hash(const struct state_type *type);

@@ -12,7 +12,7 @@
 struct surface {
     uint32_t width;
     uint32_t height;
-    uint32_t *pixels;   /* room for SURFACE_MAX_WIDTH * SURFACE_MAX_HEIGHT, the caller's */
+    uint32_t *pixels; /* room for SURFACE_MAX_WIDTH * SURFACE_MAX_HEIGHT, the caller's */
 };
 
 #endif

@@ -43,8 +43,8 @@ struct pci_bar {
 struct pci_bus;
 
 /*
- * A function. The device embeds it, points `s` at the pci_function_state inside its own state, fills
- * devfn, reset_config, wmask, w1c and bar[], then calls pci_add().
+ * A function. The device embeds it, points `s` at the pci_function_state inside its own state,
+ * fills devfn, reset_config, wmask, w1c and bar[], then calls pci_add().
  *
  * A guest write of a byte changes the bits in wmask, clears the bits in w1c that it writes as one,
  * and keeps the rest. pci_add() sets the masks of command, status, BARs, ROM BAR and interrupt line
