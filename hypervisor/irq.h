@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interrupt lines into KVM's PIC and IOAPIC: GSI routes, line levels from several sources, irqfds
+ * of the device model. Included by hv.h.
+ */
+#ifndef CLEAVE_HYPERVISOR_IRQ_H
+#define CLEAVE_HYPERVISOR_IRQ_H
+
+#define IRQ_PINS     24u
+#define IRQ_GSI_LINK 24u /* GSI of PCI link A; ISA IRQs and IOAPIC pins are GSIs 0..23 */
+#define IRQ_GSIS     28u
+#define IRQ_SCI      9u
+
+/* Who holds a line; a GSI is high while anybody holds it. */
+enum irq_source { IRQ_FROM_DM, IRQ_FROM_RTC, IRQ_FROM_PM, IRQ_FROM_HPET, IRQ_SOURCES };
+
+struct hv_irq {
+    pthread_mutex_t lock;
+    uint8_t held[IRQ_GSIS]; /* bit per source */
+    uint8_t link_route[4];  /* ISA IRQ of PCI link A-D, 0 when off */
+    uint8_t intx[32];       /* bit per pin of each device of bus 0: set_pci_intx_level */
+    int wire_fd[CORE_WIRES];     /* irqfd bound to a wire, -1 */
+    int resample_fd[CORE_WIRES]; /* for level wires */
+};
+
+struct hv;
+
+/* In-kernel PIC, IOAPIC and PIT, routes. */
+void irq_create(struct hv *hv);
+/* All lines low, nothing asserted by an irqfd, routes and chips as at start. */
+void irq_reset(struct hv *hv);
+
+/* A source's level of a GSI (0..27). */
+void irq_set_gsi(struct hv *hv, enum irq_source source, unsigned gsi, int level);
+
+/* Line changes that came back beside a slot. Values are hostile. */
+void irq_apply_side(struct hv *hv, uint32_t changed, uint32_t level, uint32_t pulsed);
+
+/* Control operations: 0 or -errno. irq_bind_wire makes the descriptors for the device model
+ * (*resample_fd is -1 for edges); the caller closes its copies after sending. */
+int irq_set_isa(struct hv *hv, unsigned irq, int level);
+int irq_set_intx(struct hv *hv, unsigned dev, unsigned intx, int level);
+int irq_set_link_route(struct hv *hv, unsigned link, unsigned irq);
+int irq_inject_msi(struct hv *hv, uint64_t addr, uint32_t data);
+int irq_bind_wire(struct hv *hv, unsigned wire, int *fd, int *resample_fd);
+int irq_lower_wire(struct hv *hv, unsigned wire);
+
+/* HPET legacy replacement: the PIT's output is disconnected from IRQ 0. */
+void irq_set_hpet_legacy(struct hv *hv, bool on);
+
+#endif
