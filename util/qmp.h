@@ -44,7 +44,8 @@ struct qmp_command {
 struct qmp *qmp_server_new(int fd, const char *product, const struct qmp_command *commands,
                            void *opaque);
 
-/* The client's end: negotiates at once (blocking, at most timeout_ms). NULL with *error set. */
+/* The client's end: negotiates at once (blocking, at most timeout_ms). NULL with *error set. Takes
+ * over fd, also when it fails. */
 typedef void (*qmp_event_handler)(void *opaque, const char *event, JsonObject *data);
 struct qmp *qmp_client_new(int fd, qmp_event_handler on_event, void *opaque, int timeout_ms,
                            GError **error);

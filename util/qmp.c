@@ -1,0 +1,672 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QMP framing on a stream socket: messages cut out of the stream by their JSON nesting, commands
+ * and replies with echoed ids, events, descriptors beside a message's first byte. What the peer
+ * sends is hostile: input and output are bounded, and every fault ends at most this connection.
+ * Not modelled: out-of-band commands.
+ */
+#include "qmp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gio/gio.h>
+
+#define MAX_MESSAGE (1u << 20) /* bytes of one message */
+#define MAX_OUTPUT  (4u << 20) /* bytes waiting for a peer that does not read */
+#define MAX_DEPTH   32u        /* json-glib parses by recursion */
+#define CHUNK       65536u
+#define MAX_READS   16u /* per qmp_process(), so that no peer holds the caller's loop */
+
+/* A message, received or to be sent. `raw` is what lies outside any object: it is an error. */
+struct frame {
+    GString *text;
+    size_t sent;
+    bool raw;
+    struct qmp_fds fds;
+};
+
+struct qmp {
+    int fd;
+    bool broken;
+    bool busy;
+    const char *product;
+
+    GQueue in; /* complete frames */
+    struct frame *partial;
+    unsigned depth;
+    bool in_string;
+    bool escaped;
+    struct qmp_fds early; /* came before the first byte of their message */
+
+    GQueue out;
+    size_t out_bytes;
+
+    const struct qmp_command *commands; /* server */
+    bool negotiated;
+    void *opaque;
+
+    qmp_event_handler on_event; /* client */
+    bool greeted;
+    gint64 next_id;
+    gint64 call_id;  /* 0: none is waiting */
+    JsonNode *reply; /* the whole message that answers call_id */
+    struct qmp_fds reply_fds;
+};
+
+static void fds_close(struct qmp_fds *fds)
+{
+    for (unsigned i = 0; i < fds->n && i < QMP_MAX_FDS; i++) {
+        if (fds->fd[i] >= 0) {
+            close(fds->fd[i]);
+        }
+    }
+    fds->n = 0;
+}
+
+static struct frame *frame_new(bool raw)
+{
+    struct frame *f = g_new0(struct frame, 1);
+    f->text = g_string_new(NULL);
+    f->raw = raw;
+    return f;
+}
+
+static void frame_free(struct frame *f)
+{
+    if (f) {
+        fds_close(&f->fds);
+        g_string_free(f->text, TRUE);
+        g_free(f);
+    }
+}
+
+/* Output. */
+
+/* Sends what the socket takes of one message; the descriptors go with its first byte. */
+static ssize_t frame_send(int fd, struct frame *f)
+{
+    struct iovec iov = {f->text->str + f->sent, f->text->len - f->sent};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(QMP_MAX_FDS * sizeof(int))];
+    } control;
+    if (f->fds.n > 0) {
+        memset(&control, 0, sizeof(control));
+        msg.msg_control = control.bytes;
+        msg.msg_controllen = CMSG_SPACE(f->fds.n * sizeof(int));
+        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(f->fds.n * sizeof(int));
+        memcpy(CMSG_DATA(c), f->fds.fd, f->fds.n * sizeof(int));
+    }
+    return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void output_flush(struct qmp *q)
+{
+    struct frame *f = g_queue_peek_head(&q->out);
+    while (f && !q->broken) {
+        ssize_t n = frame_send(q->fd, f);
+        if (n < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            q->broken = errno != EAGAIN && errno != EWOULDBLOCK;
+            return;
+        }
+        fds_close(&f->fds);
+        f->sent += (size_t)n;
+        q->out_bytes -= (size_t)n;
+        if (f->sent == f->text->len) {
+            frame_free(g_queue_pop_head(&q->out));
+            f = g_queue_peek_head(&q->out);
+        }
+    }
+}
+
+/* Queues duplicates of the descriptors, since the message may leave later. */
+static void fds_dup(struct qmp_fds *to, const struct qmp_fds *from)
+{
+    for (unsigned i = 0; i < from->n && i < QMP_MAX_FDS; i++) {
+        int fd = fcntl(from->fd[i], F_DUPFD_CLOEXEC, 0);
+        if (fd >= 0) {
+            to->fd[to->n++] = fd;
+        }
+    }
+}
+
+/* Consumes `message`. A peer that reads nothing until the bound is reached is given up. */
+static void message_send(struct qmp *q, JsonObject *message, const struct qmp_fds *fds)
+{
+    JsonNode *node = json_node_alloc();
+    json_node_init_object(node, message);
+    json_object_unref(message);
+    char *text = json_to_string(node, FALSE);
+    json_node_unref(node);
+
+    struct frame *f = frame_new(false);
+    g_string_append(f->text, text);
+    g_string_append(f->text, "\r\n");
+    g_free(text);
+    if (fds) {
+        fds_dup(&f->fds, fds);
+    }
+    if (q->broken || q->out_bytes + f->text->len > MAX_OUTPUT) {
+        q->broken = true;
+        frame_free(f);
+        return;
+    }
+    q->out_bytes += f->text->len;
+    g_queue_push_tail(&q->out, f);
+    output_flush(q);
+}
+
+/* Input: cutting the stream into frames. */
+
+static void frame_begin(struct qmp *q, char c)
+{
+    q->partial = frame_new(c != '{' && c != '[');
+    q->partial->fds = q->early;
+    q->early.n = 0;
+    q->depth = 0;
+    q->in_string = false;
+    q->escaped = false;
+}
+
+/* Follows strings and nesting; true when `c` was the message's last byte. */
+static bool frame_step(struct qmp *q, char c)
+{
+    if (q->partial->raw) {
+        return c == '\n';
+    }
+    if (q->escaped) {
+        q->escaped = false;
+    } else if (q->in_string) {
+        q->escaped = c == '\\';
+        q->in_string = c != '"';
+    } else if (c == '"') {
+        q->in_string = true;
+    } else if (c == '{' || c == '[') {
+        q->depth++;
+    } else if (c == '}' || c == ']') {
+        q->depth--;
+    }
+    return q->depth == 0;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/*
+ * Descriptors of one read belong to the last message that begins in it: the kernel ends a read
+ * after the piece that carried them, and each sender's piece holds the start of one message only.
+ */
+static void input_frame(struct qmp *q, const char *data, size_t len, struct qmp_fds *fds)
+{
+    struct frame *owner = q->partial;
+    for (size_t i = 0; i < len && !q->broken; i++) {
+        if (!q->partial) {
+            if (is_space(data[i])) {
+                continue;
+            }
+            frame_begin(q, data[i]);
+            owner = q->partial;
+        }
+        bool done = frame_step(q, data[i]);
+        g_string_append_c(q->partial->text, data[i]);
+        if (done) {
+            g_queue_push_tail(&q->in, q->partial);
+            q->partial = NULL;
+        } else if (q->partial->text->len > MAX_MESSAGE || q->depth > MAX_DEPTH) {
+            q->broken = true;
+        }
+    }
+    struct qmp_fds *to = owner ? &owner->fds : &q->early;
+    for (unsigned i = 0; i < fds->n && to->n < QMP_MAX_FDS; i++) {
+        to->fd[to->n++] = fds->fd[i];
+        fds->fd[i] = -1;
+    }
+    fds_close(fds);
+}
+
+static void control_take(struct msghdr *msg, struct qmp_fds *fds)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+            if (fds->n < QMP_MAX_FDS) {
+                fds->fd[fds->n++] = fd;
+            } else {
+                close(fd);
+            }
+        }
+    }
+}
+
+/* One read. 1: something came, 0: nothing there, -1: the peer is gone. */
+static int input_read(struct qmp *q)
+{
+    char buf[CHUNK];
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(QMP_MAX_FDS * sizeof(int))];
+    } control;
+    struct iovec iov = {buf, sizeof(buf)};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.bytes,
+                         .msg_controllen = sizeof(control.bytes)};
+    ssize_t n = recvmsg(q->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0) {
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
+    }
+    struct qmp_fds fds = {.n = 0};
+    control_take(&msg, &fds);
+    if (n == 0) {
+        fds_close(&fds);
+        return -1;
+    }
+    input_frame(q, buf, (size_t)n, &fds);
+    return 1;
+}
+
+/* NULL when the frame is not one JSON object. */
+static JsonObject *frame_parse(const struct frame *f)
+{
+    if (f->raw || memchr(f->text->str, 0, f->text->len) != NULL) {
+        return NULL;
+    }
+    JsonParser *parser = json_parser_new();
+    JsonObject *object = NULL;
+    if (json_parser_load_from_data(parser, f->text->str, (gssize)f->text->len, NULL)) {
+        JsonNode *root = json_parser_get_root(parser);
+        if (root && JSON_NODE_HOLDS_OBJECT(root)) {
+            object = json_node_dup_object(root);
+        }
+    }
+    g_object_unref(parser);
+    return object;
+}
+
+static const char *member_string(JsonObject *o, const char *name)
+{
+    JsonNode *n = json_object_get_member(o, name);
+    return n && JSON_NODE_HOLDS_VALUE(n) && json_node_get_value_type(n) == G_TYPE_STRING
+               ? json_node_get_string(n)
+               : NULL;
+}
+
+static JsonObject *member_object(JsonObject *o, const char *name)
+{
+    JsonNode *n = json_object_get_member(o, name);
+    return n && JSON_NODE_HOLDS_OBJECT(n) ? json_node_get_object(n) : NULL;
+}
+
+/* The server's end. */
+
+static void reply_finish(struct qmp *q, JsonObject *reply, JsonNode *id, const struct qmp_fds *fds)
+{
+    if (id) {
+        json_object_set_member(reply, "id", json_node_copy(id));
+    }
+    message_send(q, reply, fds);
+}
+
+static void reply_error(struct qmp *q, JsonNode *id, const char *class, const char *desc)
+{
+    JsonObject *error = json_object_new();
+    char *valid = g_utf8_make_valid(desc, -1);
+    json_object_set_string_member(error, "class", class);
+    json_object_set_string_member(error, "desc", valid);
+    g_free(valid);
+    JsonObject *reply = json_object_new();
+    json_object_set_object_member(reply, "error", error);
+    reply_finish(q, reply, id, NULL);
+}
+
+static void reply_return(struct qmp *q, JsonNode *id, JsonNode *value, const struct qmp_fds *fds)
+{
+    JsonObject *reply = json_object_new();
+    if (value) {
+        json_object_set_member(reply, "return", value);
+    } else {
+        json_object_set_object_member(reply, "return", json_object_new());
+    }
+    reply_finish(q, reply, id, fds);
+}
+
+static const struct qmp_command *command_find(const struct qmp *q, const char *name)
+{
+    for (const struct qmp_command *c = q->commands; c->name; c++) {
+        if (strcmp(c->name, name) == 0) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static void command_run(struct qmp *q, const struct qmp_command *c, JsonObject *args, JsonNode *id,
+                        struct qmp_fds *in)
+{
+    struct qmp_fds out = {.n = 0};
+    GError *error = NULL;
+    JsonNode *value = c->handler(q->opaque, args, in, &out, &error);
+    if (error) {
+        reply_error(q, id, "GenericError", error->message);
+        g_error_free(error);
+        g_clear_pointer(&value, json_node_unref);
+    } else {
+        reply_return(q, id, value, &out);
+    }
+}
+
+static void command_capabilities(struct qmp *q, JsonNode *id)
+{
+    if (q->negotiated) {
+        reply_error(q, id, "CommandNotFound",
+                    "Capabilities negotiation is already complete, command ignored");
+        return;
+    }
+    q->negotiated = true;
+    reply_return(q, id, NULL, NULL);
+}
+
+/* The first member that no command has, or NULL. */
+static const char *member_unknown(JsonObject *o)
+{
+    static const char *const known[] = {"execute", "arguments", "id", NULL};
+    GList *members = json_object_get_members(o);
+    const char *found = NULL;
+    for (GList *m = members; m && !found; m = m->next) {
+        found = g_strv_contains(known, m->data) ? NULL : m->data;
+    }
+    g_list_free(members);
+    return found;
+}
+
+static void server_message(struct qmp *q, struct frame *f, JsonObject *o)
+{
+    JsonNode *id = json_object_get_member(o, "id");
+    const char *name = member_string(o, "execute");
+    const char *unknown = member_unknown(o);
+    char *text = NULL;
+    if (unknown) {
+        text = g_strdup_printf("QMP input member '%.64s' is unexpected", unknown);
+        reply_error(q, id, "GenericError", text);
+    } else if (!name) {
+        reply_error(q, id, "GenericError", "QMP input lacks member 'execute'");
+    } else if (json_object_has_member(o, "arguments") && !member_object(o, "arguments")) {
+        reply_error(q, id, "GenericError", "QMP input member 'arguments' must be an object");
+    } else if (strcmp(name, "qmp_capabilities") == 0) {
+        command_capabilities(q, id);
+    } else if (!q->negotiated) {
+        reply_error(q, id, "CommandNotFound",
+                    "Expecting capabilities negotiation with 'qmp_capabilities'");
+    } else if (command_find(q, name)) {
+        command_run(q, command_find(q, name), member_object(o, "arguments"), id, &f->fds);
+    } else {
+        text = g_strdup_printf("The command %.64s has not been found", name);
+        reply_error(q, id, "CommandNotFound", text);
+    }
+    g_free(text);
+}
+
+struct qmp *qmp_server_new(int fd, const char *product, const struct qmp_command *commands,
+                           void *opaque)
+{
+    struct qmp *q = g_new0(struct qmp, 1);
+    q->fd = fd;
+    q->commands = commands;
+    q->opaque = opaque;
+
+    /* Clients of QMP want the version of its dialect there; who we are stands in "package". */
+    JsonObject *dialect = json_object_new();
+    json_object_set_int_member(dialect, "major", 7);
+    json_object_set_int_member(dialect, "minor", 2);
+    json_object_set_int_member(dialect, "micro", 0);
+    JsonObject *version = json_object_new();
+    json_object_set_object_member(version, "qemu", dialect);
+    json_object_set_string_member(version, "package", product);
+    JsonObject *banner = json_object_new();
+    json_object_set_object_member(banner, "version", version);
+    json_object_set_array_member(banner, "capabilities", json_array_new());
+    JsonObject *greeting = json_object_new();
+    json_object_set_object_member(greeting, "QMP", banner);
+    message_send(q, greeting, NULL);
+    return q;
+}
+
+void qmp_event(struct qmp *q, const char *event, JsonObject *data)
+{
+    if (!q->negotiated) {
+        g_clear_pointer(&data, json_object_unref);
+        return;
+    }
+    gint64 now = g_get_real_time();
+    JsonObject *stamp = json_object_new();
+    json_object_set_int_member(stamp, "seconds", now / G_USEC_PER_SEC);
+    json_object_set_int_member(stamp, "microseconds", now % G_USEC_PER_SEC);
+    JsonObject *message = json_object_new();
+    json_object_set_string_member(message, "event", event);
+    json_object_set_object_member(message, "timestamp", stamp);
+    if (data) {
+        json_object_set_object_member(message, "data", data);
+    }
+    message_send(q, message, NULL);
+}
+
+/* The client's end. */
+
+static bool id_matches(const struct qmp *q, JsonObject *o)
+{
+    JsonNode *id = json_object_get_member(o, "id");
+    return q->call_id != 0 && id && JSON_NODE_HOLDS_VALUE(id) &&
+           json_node_get_value_type(id) == G_TYPE_INT64 && json_node_get_int(id) == q->call_id;
+}
+
+static void client_message(struct qmp *q, struct frame *f, JsonObject *o)
+{
+    const char *event = member_string(o, "event");
+    if (event) {
+        JsonObject *data = member_object(o, "data");
+        JsonObject *none = data ? NULL : json_object_new();
+        if (q->on_event) {
+            q->on_event(q->opaque, event, data ? data : none);
+        }
+        g_clear_pointer(&none, json_object_unref);
+    } else if (json_object_has_member(o, "QMP")) {
+        q->greeted = true;
+    } else if (id_matches(q, o) && !q->reply) {
+        q->reply = json_node_alloc();
+        json_node_init_object(q->reply, o);
+        q->reply_fds = f->fds;
+        f->fds.n = 0;
+    }
+}
+
+/* Waits until `done` is set, the peer is gone or `deadline` (monotonic µs, < 0: never) passes. */
+static bool client_wait(struct qmp *q, const bool *greeted, gint64 deadline, GError **error)
+{
+    while (greeted ? !*greeted : !q->reply) {
+        gint64 left = deadline < 0 ? -1 : (deadline - g_get_monotonic_time() + 999) / 1000;
+        if (deadline >= 0 && left <= 0) {
+            g_set_error(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "no answer in time");
+            return false;
+        }
+        struct pollfd p = {q->fd, (short)(POLLIN | (qmp_wants_write(q) ? POLLOUT : 0)), 0};
+        if (poll(&p, 1, (int)MIN(left, G_MAXINT)) > 0 && !qmp_process(q)) {
+            if (greeted ? *greeted : q->reply != NULL) {
+                break;
+            }
+            g_set_error(error, G_IO_ERROR, G_IO_ERROR_CLOSED, "the connection was closed");
+            return false;
+        }
+    }
+    return true;
+}
+
+static gint64 deadline_of(int timeout_ms)
+{
+    return timeout_ms < 0 ? -1 : g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+}
+
+/* Takes the reply apart: the "return" node, or NULL with *error set. */
+static JsonNode *reply_take(struct qmp *q, struct qmp_fds *received, GError **error)
+{
+    JsonObject *o = json_node_get_object(q->reply);
+    JsonNode *value = json_object_get_member(o, "return");
+    JsonNode *result = value ? json_node_copy(value) : NULL;
+    if (!result) {
+        JsonObject *e = member_object(o, "error");
+        const char *desc = e ? member_string(e, "desc") : NULL;
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s", desc ? desc : "malformed reply");
+    }
+    if (received && result) {
+        *received = q->reply_fds;
+        q->reply_fds.n = 0;
+    }
+    fds_close(&q->reply_fds);
+    g_clear_pointer(&q->reply, json_node_unref);
+    return result;
+}
+
+JsonNode *qmp_call(struct qmp *q, const char *command, JsonObject *args, const struct qmp_fds *send,
+                   struct qmp_fds *received, int timeout_ms, GError **error)
+{
+    if (received) {
+        received->n = 0;
+    }
+    if (q->call_id != 0 || q->busy || q->commands) {
+        g_clear_pointer(&args, json_object_unref);
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_BUSY, "a command is already under way");
+        return NULL;
+    }
+    q->call_id = ++q->next_id;
+    JsonObject *message = json_object_new();
+    json_object_set_string_member(message, "execute", command);
+    if (args) {
+        json_object_set_object_member(message, "arguments", args);
+    }
+    json_object_set_int_member(message, "id", q->call_id);
+    message_send(q, message, send);
+    JsonNode *result = NULL;
+    if (client_wait(q, NULL, deadline_of(timeout_ms), error)) {
+        result = reply_take(q, received, error);
+    }
+    q->call_id = 0;
+    return result;
+}
+
+struct qmp *qmp_client_new(int fd, qmp_event_handler on_event, void *opaque, int timeout_ms,
+                           GError **error)
+{
+    struct qmp *q = g_new0(struct qmp, 1);
+    q->fd = fd;
+    q->on_event = on_event;
+    q->opaque = opaque;
+    gint64 deadline = deadline_of(timeout_ms);
+    JsonNode *result = NULL;
+    if (client_wait(q, &q->greeted, deadline, error)) {
+        int left = deadline < 0 ? -1 : (int)MAX(1, (deadline - g_get_monotonic_time()) / 1000);
+        result = qmp_call(q, "qmp_capabilities", NULL, NULL, NULL, left, error);
+    }
+    if (!result) {
+        qmp_free(q);
+        return NULL;
+    }
+    json_node_unref(result);
+    return q;
+}
+
+/* Both ends. */
+
+static void frame_handle(struct qmp *q, struct frame *f)
+{
+    JsonObject *o = frame_parse(f);
+    if (!o) {
+        if (q->commands) {
+            reply_error(q, NULL, "GenericError", "Invalid JSON syntax: expecting one object");
+        } else {
+            q->broken = true;
+        }
+    } else if (q->commands) {
+        server_message(q, f, o);
+    } else {
+        client_message(q, f, o);
+    }
+    g_clear_pointer(&o, json_object_unref);
+}
+
+static void frames_handle(struct qmp *q)
+{
+    struct frame *f;
+    while ((f = g_queue_pop_head(&q->in)) != NULL) {
+        if (!q->broken) {
+            frame_handle(q, f);
+        }
+        frame_free(f);
+    }
+}
+
+bool qmp_process(struct qmp *q)
+{
+    if (q->busy) {
+        return !q->broken;
+    }
+    q->busy = true;
+    output_flush(q);
+    for (unsigned i = 0; i < MAX_READS && !q->broken; i++) {
+        int got = input_read(q);
+        if (got == 0) {
+            break;
+        }
+        bool too_long = q->broken;
+        q->broken = false;
+        frames_handle(q);
+        if (too_long && q->commands) {
+            reply_error(q, NULL, "GenericError", "QMP input is too long or too deeply nested");
+        }
+        q->broken |= too_long || got < 0;
+    }
+    q->busy = false;
+    return !q->broken;
+}
+
+int qmp_fd(const struct qmp *q)
+{
+    return q->fd;
+}
+
+bool qmp_wants_write(const struct qmp *q)
+{
+    return !q->broken && q->out.length > 0;
+}
+
+void qmp_free(struct qmp *q)
+{
+    if (!q) {
+        return;
+    }
+    g_queue_clear_full(&q->in, (GDestroyNotify)frame_free);
+    g_queue_clear_full(&q->out, (GDestroyNotify)frame_free);
+    frame_free(q->partial);
+    fds_close(&q->early);
+    fds_close(&q->reply_fds);
+    g_clear_pointer(&q->reply, json_node_unref);
+    close(q->fd);
+    g_free(q);
+}
