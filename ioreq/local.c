@@ -411,7 +411,28 @@ static void local_before_done(void *opaque, unsigned vcpu)
 {
     struct local *l = opaque;
 
+    if (l->t.settle) {
+        l->t.settle(l->t.opaque);
+    }
     l->current = NO_VCPU;
+}
+
+/* Posted writes with nobody waiting: what they change in memory topology must wait. */
+static unsigned local_drain_async(struct local *l)
+{
+    unsigned served;
+
+    if (!ioreq_ring_pending(&l->server)) {
+        return 0;
+    }
+    if (l->t.posted) {
+        l->t.posted(l->t.opaque, true);
+    }
+    served = ioreq_drain(&l->server);
+    if (l->t.posted) {
+        l->t.posted(l->t.opaque, false);
+    }
+    return served;
 }
 
 static unsigned local_poll(struct transport *t)
@@ -430,10 +451,7 @@ static unsigned local_poll(struct transport *t)
         local_notify(l, i);
         served++;
     }
-    if (!served) {
-        served = ioreq_drain(&l->server);
-    }
-    return served;
+    return served ? served : local_drain_async(l);
 }
 
 static bool local_may_spin(const struct transport *t)
@@ -468,7 +486,7 @@ static void local_flush_posted(struct transport *t)
     for (int i = 0; i < 64; i++) {
         int err = core_call(l, &op);
 
-        ioreq_drain(&l->server);
+        local_drain_async(l);
         if (err != -EAGAIN) {
             break;
         }
@@ -486,7 +504,7 @@ static void local_socket_ready(void *opaque)
     struct pollfd p = {l->core_fd, POLLIN, 0};
 
     if (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)) && l->t.gone) {
-        l->t.gone(l->t.gone_opaque);
+        l->t.gone(l->t.opaque);
     }
 }
 

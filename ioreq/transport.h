@@ -68,16 +68,19 @@ struct transport_ops {
 };
 
 /*
- * `watch` is the loop's, set by the caller before enable(): it calls ready(opaque) when fd becomes
- * readable; `edge` asks for one call per arrival, without reading the descriptor.
+ * The callbacks are the caller's, set before enable(). `watch` is the loop's: it calls
+ * ready(opaque) when fd becomes readable; `edge` asks for one call per arrival, without reading the
+ * descriptor.
  */
 struct transport {
     const struct transport_ops *ops;
     struct dma *dma; /* guest RAM */
     int (*watch)(void *loop, int fd, bool edge, void (*ready)(void *opaque), void *opaque);
     void *loop;
-    void (*gone)(void *opaque); /* the hypervisor side hung up */
-    void *gone_opaque;
+    void (*gone)(void *opaque);               /* the hypervisor side hung up */
+    void (*posted)(void *opaque, bool begin); /* around writes served while guest CPUs run */
+    void (*settle)(void *opaque); /* a guest CPU waits for its response: deferred changes now */
+    void *opaque;
 };
 
 #endif

@@ -44,6 +44,9 @@ struct reg {
 
 /* Properties of a region that a transport may use to save exits. */
 #define REGION_POSTED 1u /* writes may be buffered: their effect need not be seen at once */
+#define REGION_WINDOW                                                                              \
+    2u /* posted only while no memory is mapped at A0000-BFFFF (VGA): direct stores                \
+        * must not overtake buffered ones */
 
 /*
  * A device's registers on a bus. The struct belongs to the device and must outlive its mapping.

@@ -127,6 +127,10 @@ void memmap_commit(struct memmap *m)
     struct mem_flat old[MEMMAP_MAX_FLAT];
     unsigned nold = m->nflat;
 
+    m->pending = m->hold;
+    if (m->hold) {
+        return;
+    }
     memcpy(old, m->flat, nold * sizeof(old[0]));
     m->nflat = memmap_resolve(m, m->flat);
     for (unsigned i = 0; i < nold; i++) {

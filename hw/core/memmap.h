@@ -64,6 +64,9 @@ struct memmap {
     unsigned nflat;
     struct mem_flat flat[MEMMAP_MAX_FLAT];
     struct memmap_listener listener;
+    bool hold; /* the world's: commits wait, because guest CPUs run and posted writes are in flight
+                */
+    bool pending; /* a commit waits */
     struct {
         uint8_t *host; /* NULL where this process has no mapping */
         uint64_t size;
@@ -78,8 +81,9 @@ void memmap_set_object(struct memmap *m, uint32_t object, uint8_t *host, uint64_
 /* At set-up only. -ENOSPC when full. */
 int memmap_add(struct memmap *m, struct mem_area *a);
 
-/* Recomputes after areas changed and tells the listener. A change that resolves to the same flat
- * list tells nobody. Areas that show more than their object holds count as disabled. */
+/* Recomputes after areas changed and tells the listener, unless `hold` is set: then `pending` is. A
+ * change that resolves to the same flat list tells nobody. Areas that show more than their object
+ * holds count as disabled. */
 void memmap_commit(struct memmap *m);
 
 /* What is seen at gpa, or NULL. */
