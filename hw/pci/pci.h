@@ -31,7 +31,11 @@ enum pci_bar_kind {
 
 struct pci_function;
 
-/* One BAR: what it shows. `size` is a power of two (>= 4 for I/O, >= 4096 for the others). */
+/*
+ * One BAR: what it shows. `size` is a power of two (4 to 256 for I/O, >= 4096 for the others).
+ * pci_add() sets the priority of regions and areas below 0: fixed devices and RAM win over a BAR that
+ * a guest lays over them, and among BARs the lower function and BAR number.
+ */
 struct pci_bar {
     enum pci_bar_kind kind;
     uint32_t size;
@@ -51,7 +55,7 @@ struct pci_bus;
  * by itself.
  *
  * config_written, optional, is called after a write changed [off, off+size), with BARs already
- * remapped. config_read, optional, may replace what a read of [off, off+size) sees.
+ * remapped.
  */
 struct pci_function {
     const char *name;
@@ -73,7 +77,7 @@ struct pci_function {
 #define PCI_BUS_STATE(V, A, S, T)                                                                  \
     V(T, uint32_t, config_address, 1)                                                              \
     V(T, uint32_t, reserved, 1)                                                                    \
-    A(T, uint32_t, intx_level, 32, 1) /* per device: bit n = pin n asserted */
+    A(T, uint32_t, intx_level, 32, 1) /* per device: bit function * 4 + pin */
 STATE_STRUCT(pci_bus_state, PCI_BUS_STATE);
 
 struct pci_bus {
