@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Builds Cleave, runs its tests with meson, and adds them up; called by ./run-tests.
+
+The last line is "N passed, N failed, N skipped". A test that speaks TAP counts once per line.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+SOURCE = pathlib.Path(__file__).resolve().parents[1]
+QUICK = ["unit", "qtest", "layers", "boot"]
+SLOW = ["fuzz", "lab", "xen"]
+SANITIZED = ["unit", "qtest"]
+TAP_LINE = re.compile(r"^(not )?ok\b *\d* *-? *(.*?)(?: *# *(SKIP|TODO)\b *(.*))?$", re.I)
+
+
+def build_configure(build, options):
+    """Sets the build directory up, or changes only those options that differ."""
+    if not (build / "build.ninja").exists():
+        subprocess.run(["meson", "setup", build, *(f"-D{k}={v}" for k, v in options.items())],
+                       cwd=SOURCE, check=True)
+        return
+    out = subprocess.run(["meson", "introspect", "--buildoptions", build], capture_output=True,
+                         text=True, check=True).stdout
+    now = {entry["name"]: entry["value"] for entry in json.loads(out)}
+
+    def value_text(value):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    change = [f"-D{k}={v}" for k, v in options.items() if value_text(now.get(k)) != v]
+    if change:
+        subprocess.run(["meson", "configure", build, *change], check=True)
+
+
+def suite_run(build, suites, env=None):
+    """Runs suites of tests; the rows of meson's log."""
+    log = build / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    argv = ["meson", "test", "-C", str(build), "--no-stdsplit", "--print-errorlogs"]
+    for suite in suites:
+        argv += ["--suite", suite]
+    status = subprocess.run(argv, env=dict(os.environ, **(env or {})), check=False).returncode
+    if not log.exists():
+        if status:
+            print(f"run-tests: meson test stopped with status {status}")
+            return [{"name": "build of the tests", "result": "FAIL", "stdout": ""}]
+        return []
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def tap_rows(text):
+    """(passed, name, reason of a skip or None) for each TAP line."""
+    for line in text.splitlines():
+        found = TAP_LINE.match(line.strip("\r"))
+        if found:
+            skip = (found.group(4) or "no reason given") if (found.group(3) or "").upper() == \
+                "SKIP" else None
+            yield not found.group(1), found.group(2), skip
+        elif re.match(r"1\.\.0\b", line):
+            yield True, "all of it", line.partition("#")[2].strip() or "no reason given"
+
+
+class Sum:
+    """What passed, failed and was skipped."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.notes = []
+
+    def skip(self, name, reason):
+        """Counts a skipped test; its reason is printed at the end."""
+        self.skipped += 1
+        self.notes.append(f"skipped: {name}: {reason}")
+
+    def fail(self, name):
+        """Counts a failed test."""
+        self.failed += 1
+        self.notes.append(f"FAILED: {name}")
+
+    def row_add(self, row, where):
+        """Counts one row of meson's log."""
+        name = f"{where}{row['name']}"
+        rows = list(tap_rows(row.get("stdout") or ""))
+        failed = False
+        for passed, what, reason in rows:
+            if reason is not None:
+                reason = re.sub(r"^skip\S*:?\s*", "", reason, flags=re.I)
+                self.skip(f"{name}: {what}", reason)
+            elif passed:
+                self.passed += 1
+            else:
+                failed = True
+                self.fail(f"{name}: {what}")
+        result = row["result"]
+        if result in ("OK", "EXPECTEDFAIL"):
+            self.passed += not rows
+        elif result == "SKIP":
+            if not rows:
+                text = (row.get("stdout") or "").strip().splitlines()
+                self.skip(name, text[-1] if text else "no reason given")
+        elif not failed:
+            self.fail(f"{name} ({result.lower()})")
+
+
+def main():
+    """Configures, builds, runs, adds up."""
+    parser = argparse.ArgumentParser(description="Builds Cleave and runs its tests.")
+    parser.add_argument("--quick", action="store_true",
+                        help="unit, qtest, layering and boot tests alone")
+    options = parser.parse_args()
+    start = time.monotonic()
+    total = Sum()
+    build = SOURCE / "build"
+    build_configure(build, {"werror": "true"})
+    if subprocess.run(["ninja", "-C", build, "--quiet"], check=False).returncode:
+        total.fail("the build")
+    else:
+        for row in suite_run(build, QUICK + ([] if options.quick else SLOW)):
+            total.row_add(row, "")
+    if not options.quick:
+        asan = SOURCE / "build-asan"
+        build_configure(asan, {"werror": "true", "b_sanitize": "address,undefined",
+                               "b_lundef": "false"})
+        for row in suite_run(asan, SANITIZED, {"UBSAN_OPTIONS": "halt_on_error=1"}):
+            total.row_add(row, "sanitized: ")
+    for note in total.notes:
+        print(note)
+    print(f"run-tests: {time.monotonic() - start:.0f} s")
+    print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
