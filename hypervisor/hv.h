@@ -87,9 +87,14 @@ struct vcpu {
     bool waiting;      /* run.lock: at a pending ioreq */
     bool pending;      /* an exit has been handled that only KVM_RUN completes */
     struct stats_vcpu *stats;
-    /* Adaptive spinning (wait.c). */
-    uint32_t spin_limit;
-    uint32_t spin_hits;
+    /* Adaptive spinning (spin.c). */
+    uint32_t spin_ns;
+    uint32_t spin_skip;
+    uint64_t cpu_seen; /* CPU time of the thread when last looked at */
+    /* exit.c: what makes a REP worth decoding. */
+    uint64_t last_rip;
+    bool sregs_valid;
+    struct kvm_sregs sregs;
     struct vcpu_reset_state *at_reset;
 };
 
@@ -139,7 +144,8 @@ struct hv {
     struct hv_route route;
 
     uint64_t params[HV_MAX_PARAMS]; /* HVM_PARAM_*, params.c */
-    pthread_mutex_t params_lock;
+    pthread_mutex_t params_lock; /* innermost; the store too */
+    uint32_t store_skip; /* payload still to come of a request too long for the store's ring */
     /* Guest-physical addresses of hypercall pages written so far are not kept: the guest owns them.
      * The frame that XENMEM_add_to_physmap placed shared_info at, 0 when none. */
     uint64_t shared_info_gfn;
