@@ -32,8 +32,9 @@
 STATE_STRUCT(piix4_pm_state, PIIX4_PM_STATE);
 
 /*
- * pm_base is told where the PM registers begin (0: nowhere) when that changes, on reset and on
- * resume; PM1a_EVT at +0 and PM_TMR at +8 are the core's. `sci` is this chip's share of IRQ 9.
+ * pm_base is told where the PM registers begin (0: nowhere) after each write that may move them, on
+ * reset and on resume (the same base again means nothing); PM1a_EVT at +0 and PM_TMR at +8 are the
+ * core's. `sci` is this chip's share of IRQ 9.
  */
 struct piix4_pm_config {
     void (*pm_base)(void *opaque, uint16_t base);

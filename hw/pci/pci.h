@@ -33,8 +33,8 @@ struct pci_function;
 
 /*
  * One BAR: what it shows. `size` is a power of two (4 to 256 for I/O, >= 4096 for the others).
- * pci_add() sets the priority of regions and areas below 0: fixed devices and RAM win over a BAR that
- * a guest lays over them, and among BARs the lower function and BAR number.
+ * pci_add() sets the priority of regions and areas below 0: fixed devices and RAM win over a BAR
+ * that a guest lays over them, and among BARs the lower function and BAR number.
  */
 struct pci_bar {
     enum pci_bar_kind kind;

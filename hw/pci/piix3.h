@@ -15,8 +15,8 @@
 STATE_STRUCT(piix3_state, PIIX3_STATE);
 
 /*
- * pirq_route is told the ISA IRQ (0: disabled) of PCI link 0..3 (PIRQA..PIRQD) when it changes, on
- * reset and on resume.
+ * pirq_route is told the ISA IRQ (0: disabled) of PCI link 0..3 (PIRQA..PIRQD) after each write to
+ * a PIRQRC register, on reset and on resume; the same IRQ again means nothing.
  */
 struct piix3_config {
     void (*pirq_route)(void *opaque, unsigned link, unsigned irq);
