@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The short commands: list, pause, unpause, destroy, screenshot, sendkey. */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "commands.h"
+#include "keys.h"
+#include "log.h"
+#include "options.h"
+#include "picture.h"
+#include "rundir.h"
+
+#define DESTROY_MS 70000 /* the disks are flushed first */
+#define HOLD_MS    40
+#define GAP_MS     20
+
+static int simple(int argc, char **argv, const char *usage, const char *command)
+{
+    client_usage(argc, 1, 1, argv, usage);
+    struct qmp *q = client_connect(argv[1]);
+    json_node_unref(client_call(q, argv[1], command, NULL, NULL));
+    qmp_free(q);
+    return 0;
+}
+
+int cmd_pause(int argc, char **argv)
+{
+    return simple(argc, argv, "pause NAME", "stop");
+}
+
+int cmd_unpause(int argc, char **argv)
+{
+    return simple(argc, argv, "unpause NAME", "cont");
+}
+
+/* Returns when the name is free again: the monitor closes its sockets last. */
+int cmd_destroy(int argc, char **argv)
+{
+    client_usage(argc, 1, 1, argv, "destroy NAME");
+    struct qmp *q = client_connect(argv[1]);
+    json_node_unref(client_call(q, argv[1], "quit", NULL, NULL));
+    struct pollfd p = {qmp_fd(q), POLLIN, 0};
+    gint64 end = g_get_monotonic_time() + DESTROY_MS * 1000ll;
+    bool there = true;
+    while (there && g_get_monotonic_time() < end && poll(&p, 1, DESTROY_MS) > 0) {
+        there = qmp_process(q);
+    }
+    qmp_free(q);
+    if (there) {
+        log_error("%s: still ending after %d seconds", argv[1], DESTROY_MS / 1000);
+        return 1;
+    }
+    return 0;
+}
+
+int cmd_screenshot(int argc, char **argv)
+{
+    client_usage(argc, 2, 2, argv, "screenshot NAME FILE.png");
+    struct qmp *q = client_connect(argv[1]);
+    struct qmp_fds fds;
+    JsonNode *n = client_call(q, argv[1], "screendump", NULL, &fds);
+    GError *error = NULL;
+    bool good = picture_save(argv[2], n, fds.n > 0 ? fds.fd[0] : -1, &error);
+    if (!good) {
+        log_error("screenshot: %s", error->message);
+    }
+    json_node_unref(n);
+    qmp_free(q);
+    return good ? 0 : 1;
+}
+
+/* All are parsed before the first is pressed. */
+int cmd_sendkey(int argc, char **argv)
+{
+    client_usage(argc, 2, 1000, argv, "sendkey NAME KEYS...");
+    JsonArray **keys = g_new0(JsonArray *, (gsize)argc);
+    for (int i = 2; i < argc; i++) {
+        g_autofree char *wrong = NULL;
+        keys[i] = keys_parse(argv[i], &wrong);
+        if (!keys[i]) {
+            die("KEYS %s: there is no key '%s'; names are like a, 7, ret, f1, ctrl-alt-delete",
+                argv[i], wrong);
+        }
+    }
+    struct qmp *q = client_connect(argv[1]);
+    for (int i = 2; i < argc; i++) {
+        JsonObject *args = json_object_new();
+        json_object_set_array_member(args, "keys", keys[i]);
+        json_object_set_int_member(args, "hold-time", HOLD_MS);
+        json_node_unref(client_call(q, argv[1], "send-key", args, NULL));
+        g_usleep((HOLD_MS + GAP_MS) * 1000);
+    }
+    g_free(keys);
+    qmp_free(q);
+    return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void list_one(const char *name)
+{
+    struct qmp *q = client_try(name);
+    JsonNode *n = q ? qmp_call(q, "query-status", NULL, NULL, NULL, 2000, NULL) : NULL;
+    if (n && JSON_NODE_HOLDS_OBJECT(n)) {
+        JsonObject *o = json_node_get_object(n);
+        printf("%-24s %-9s %8ld %7ld %6ld\n", name,
+               json_object_get_string_member_with_default(o, "status", "?"),
+               (long)json_object_get_int_member_with_default(o, "pid", 0),
+               (long)json_object_get_int_member_with_default(o, "memory", 0),
+               (long)json_object_get_int_member_with_default(o, "vcpus", 0));
+    } else if (q) {
+        printf("%-24s %-9s\n", name, "busy");
+    }
+    g_clear_pointer(&n, json_node_unref);
+    qmp_free(q);
+}
+
+int cmd_list(int argc, char **argv)
+{
+    client_usage(argc, 0, 0, argv, "list");
+    GDir *dir = g_dir_open(rundir_base(), 0, NULL);
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    const char *name;
+    while (dir && (name = g_dir_read_name(dir)) != NULL) {
+        if (name_valid(name)) {
+            g_ptr_array_add(names, g_strdup(name));
+        }
+    }
+    qsort(names->pdata, names->len, sizeof(char *), compare_names);
+    printf("%-24s %-9s %8s %7s %6s\n", "NAME", "STATUS", "PID", "MEMORY", "VCPUS");
+    for (unsigned i = 0; i < names->len; i++) {
+        list_one(g_ptr_array_index(names, i));
+    }
+    g_ptr_array_unref(names);
+    g_clear_pointer(&dir, g_dir_close);
+    return 0;
+}

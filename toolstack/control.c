@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The control socket. Most commands go on to the half that they are for. */
+#include "control.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gio/gio.h>
+
+#include "log.h"
+#include "monitor.h"
+
+#define CALL_MS 10000
+
+static const char *status_name(const struct guest *g)
+{
+    return g->ending.over ? "shutdown" : g->running ? "running" : "paused";
+}
+
+static JsonNode *do_status(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
+                           GError **error)
+{
+    struct guest *g = opaque;
+    JsonObject *o = json_object_new();
+    json_object_set_string_member(o, "name", g->name);
+    json_object_set_string_member(o, "status", status_name(g));
+    json_object_set_boolean_member(o, "running", g->running);
+    json_object_set_int_member(o, "pid", getpid());
+    json_object_set_int_member(o, "hv-pid", g->hv.pid);
+    json_object_set_int_member(o, "dm-pid", g->dm.pid);
+    json_object_set_int_member(o, "memory", (gint64)g->o.memory_mib);
+    json_object_set_int_member(o, "vcpus", (gint64)g->o.vcpus);
+    JsonNode *n = json_node_alloc();
+    json_node_init_object(n, o);
+    json_object_unref(o);
+    return n;
+}
+
+static JsonNode *do_stop(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
+                         GError **error)
+{
+    guest_stop(opaque, error);
+    return NULL;
+}
+
+static JsonNode *do_cont(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
+                         GError **error)
+{
+    guest_cont(opaque, error);
+    return NULL;
+}
+
+static JsonNode *do_reset(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
+                          GError **error)
+{
+    struct guest *g = opaque;
+    if (!g->running || guest_stop(g, error)) {
+        guest_reset(g, error);
+    }
+    return NULL;
+}
+
+static JsonNode *do_quit(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
+                         GError **error)
+{
+    struct guest *g = opaque;
+    guest_end(g, STATUS_KILLED, "guest %s was destroyed", g->name);
+    return NULL;
+}
+
+/* Passes a command on, with its arguments, and the answer back, with its descriptors. */
+static JsonNode *forward(struct half *h, const char *command, JsonObject *args, struct qmp_fds *in,
+                         struct qmp_fds *out, GError **error)
+{
+    struct qmp_fds got = {.n = 0};
+    JsonNode *n =
+        qmp_call(h->qmp, command, args ? json_object_ref(args) : NULL, in, &got, CALL_MS, error);
+    for (unsigned i = 0; i < got.n; i++) {
+        if (in->n == QMP_MAX_FDS) {
+            close(got.fd[i]);
+            continue;
+        }
+        out->fd[out->n++] = got.fd[i];
+        in->fd[in->n++] = got.fd[i]; /* closed there once the answer has been sent */
+    }
+    return n;
+}
+
+#define FORWARD(function, half, command)                                                           \
+    static JsonNode *function(void *opaque, JsonObject *args, struct qmp_fds *in,                  \
+                              struct qmp_fds *out, GError **error)                                 \
+    {                                                                                              \
+        struct guest *g = opaque;                                                                  \
+        return forward(&g->half, command, args, in, out, error);                                   \
+    }
+
+FORWARD(do_screendump, dm, "screendump")
+FORWARD(do_screen_text, dm, "screen-text")
+FORWARD(do_send_key, dm, "send-key")
+FORWARD(do_input_event, dm, "input-send-event")
+FORWARD(do_powerdown, hv, "system_powerdown")
+FORWARD(do_nmi, hv, "nmi")
+FORWARD(do_stats, hv, "query-stats")
+
+static const struct qmp_command commands[] = {
+    {"query-status", do_status},
+    {"stop", do_stop},
+    {"cont", do_cont},
+    {"system_reset", do_reset},
+    {"system_powerdown", do_powerdown},
+    {"nmi", do_nmi},
+    {"screendump", do_screendump},
+    {"screen-text", do_screen_text},
+    {"send-key", do_send_key},
+    {"input-send-event", do_input_event},
+    {"query-stats", do_stats},
+    {"quit", do_quit},
+    {NULL, NULL},
+};
+
+void control_accept(struct guest *g, int listen_fd)
+{
+    int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) {
+        return;
+    }
+    if (g->clients->len >= MAX_CLIENTS) {
+        close(fd);
+        return;
+    }
+    g_ptr_array_add(g->clients, qmp_server_new(fd, "cleave " CLEAVE_VERSION, commands, g));
+}
+
+bool control_process(struct guest *g, struct qmp *client)
+{
+    if (qmp_process(client)) {
+        return true;
+    }
+    g_ptr_array_remove_fast(g->clients, client); /* frees it */
+    return false;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Names of keys: QMP's QKeyCode where a PC keyboard has the key, and the signs of a US keyboard as
+ * short forms, so that a line can be typed.
+ */
+#include "keys.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define MAX_KEYS 8
+
+static const char *const names[] = {
+    "shift",        "shift_r",
+    "alt",          "alt_r",
+    "ctrl",         "ctrl_r",
+    "menu",         "esc",
+    "minus",        "equal",
+    "backspace",    "tab",
+    "bracket_left", "bracket_right",
+    "ret",          "semicolon",
+    "apostrophe",   "grave_accent",
+    "backslash",    "comma",
+    "dot",          "slash",
+    "asterisk",     "spc",
+    "caps_lock",    "num_lock",
+    "scroll_lock",  "kp_divide",
+    "kp_multiply",  "kp_subtract",
+    "kp_add",       "kp_enter",
+    "kp_decimal",   "sysrq",
+    "kp_0",         "kp_1",
+    "kp_2",         "kp_3",
+    "kp_4",         "kp_5",
+    "kp_6",         "kp_7",
+    "kp_8",         "kp_9",
+    "less",         "print",
+    "home",         "pgup",
+    "pgdn",         "end",
+    "left",         "up",
+    "down",         "right",
+    "insert",       "delete",
+    "meta_l",       "meta_r",
+    "compose",      "pause",
+    "f1",           "f2",
+    "f3",           "f4",
+    "f5",           "f6",
+    "f7",           "f8",
+    "f9",           "f10",
+    "f11",          "f12",
+};
+
+static const struct {
+    const char *text;
+    const char *name;
+} aliases[] = {
+    {"enter", "ret"},       {"return", "ret"},  {"space", "spc"},    {"escape", "esc"},
+    {"control", "ctrl"},    {"del", "delete"},  {"ins", "insert"},   {"pageup", "pgup"},
+    {"pagedown", "pgdn"},   {" ", "spc"},       {"=", "equal"},      {"[", "bracket_left"},
+    {"]", "bracket_right"}, {";", "semicolon"}, {"'", "apostrophe"}, {"`", "grave_accent"},
+    {"\\", "backslash"},    {",", "comma"},     {".", "dot"},        {"/", "slash"},
+    {"-", "minus"},         {"win", "meta_l"},  {"altgr", "alt_r"},  {"super", "meta_l"},
+};
+
+static const char *key_find(const char *text)
+{
+    static const char plain[] = "a\0b\0c\0d\0e\0f\0g\0h\0i\0j\0k\0l\0m\0n\0o\0p\0q\0r\0s\0t\0u\0v\0"
+                                "w\0x\0y\0z\0000\0001\0002\0003\0004\0005\0006\0007\0008\0009";
+    for (unsigned i = 0; i < sizeof(plain); i += 2) {
+        if (strcmp(text, &plain[i]) == 0) {
+            return &plain[i];
+        }
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            return names[i];
+        }
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(aliases); i++) {
+        if (strcmp(text, aliases[i].text) == 0) {
+            return aliases[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* False: no such key. */
+static bool key_add(JsonArray *keys, const char *text)
+{
+    char *end;
+    guint64 number = g_ascii_strtoull(text, &end, 16);
+    JsonObject *key;
+    if (g_str_has_prefix(text, "0x") && end > text + 2 && *end == 0 && number < 0x10000) {
+        key = json_object_new();
+        json_object_set_string_member(key, "type", "number");
+        json_object_set_int_member(key, "data", (gint64)number);
+    } else {
+        g_autofree char *lower = g_ascii_strdown(text, -1);
+        const char *name = key_find(lower);
+        if (!name) {
+            return false;
+        }
+        key = json_object_new();
+        json_object_set_string_member(key, "type", "qcode");
+        json_object_set_string_member(key, "data", name);
+    }
+    json_array_add_object_element(keys, key);
+    return true;
+}
+
+JsonArray *keys_parse(const char *text, char **wrong)
+{
+    const char *const minus[] = {"-", NULL};
+    g_auto(GStrv) parts =
+        strcmp(text, "-") == 0 ? g_strdupv((char **)minus) : g_strsplit(text, "-", MAX_KEYS + 1);
+    JsonArray *keys = json_array_new();
+    for (unsigned i = 0; parts[i] || i == 0; i++) {
+        if (!parts[i] || i == MAX_KEYS || !key_add(keys, parts[i])) {
+            *wrong = g_strdup(parts[i] ? parts[i] : "");
+            json_array_unref(keys);
+            return NULL;
+        }
+    }
+    return keys;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Names of keys, as QMP has them. */
+#ifndef CLEAVE_TOOLSTACK_KEYS_H
+#define CLEAVE_TOOLSTACK_KEYS_H
+
+#include <json-glib/json-glib.h>
+
+/*
+ * "ctrl-alt-delete" to send-key's "keys": [{"type": "qcode", "data": "ctrl"}, ...]. NULL with
+ * *wrong (free it) the name that no key has. A single '-' is "minus"; "0x1e" is a scan code.
+ */
+JsonArray *keys_parse(const char *text, char **wrong);
+
+#endif

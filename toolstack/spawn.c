@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Starting and ending cleave-hv and cleave-dm. They die with the monitor (PDEATHSIG). */
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "disks.h"
+#include "log.h"
+#include "monitor.h"
+
+#define ERRORS_MAX 8192 /* of a half's first words */
+
+/* An argument list and the descriptors that the program inherits. */
+struct command {
+    GPtrArray *argv;
+    GArray *fds;
+};
+
+static void command_init(struct command *c, const struct half *h)
+{
+    c->argv = g_ptr_array_new_with_free_func(g_free);
+    c->fds = g_array_new(FALSE, FALSE, sizeof(int));
+    g_ptr_array_add(c->argv, g_strdup(h->program));
+}
+
+static void command_free(struct command *c)
+{
+    g_ptr_array_unref(c->argv);
+    g_array_unref(c->fds);
+}
+
+static void add(struct command *c, const char *arg)
+{
+    g_ptr_array_add(c->argv, g_strdup(arg));
+}
+
+G_GNUC_PRINTF(2, 3) static void add_printf(struct command *c, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    g_ptr_array_add(c->argv, g_strdup_vprintf(fmt, ap));
+    va_end(ap);
+}
+
+static int pass(struct command *c, int fd)
+{
+    g_array_append_val(c->fds, fd);
+    return fd;
+}
+
+static void add_fd(struct command *c, const char *option, int fd)
+{
+    if (fd >= 0) {
+        add(c, option);
+        add_printf(c, "%d", pass(c, fd));
+    }
+}
+
+static void hv_command(const struct guest *g, struct command *c, int core_fd, int monitor_fd)
+{
+    const struct run_options *o = &g->o;
+    add(c, "--memory");
+    add_printf(c, "%lu", o->memory_mib);
+    add(c, "--vcpus");
+    add_printf(c, "%lu", o->vcpus);
+    add(c, "--firmware-mode");
+    add(c, o->firmware_qemu ? "qemu" : "xen");
+    add_fd(c, "--loader", g->files.loader);
+    if (g->files.loader < 0) {
+        add(c, "--loader");
+        add(c, "-");
+    }
+    add_fd(c, "--bios", g->files.bios);
+    add_fd(c, "--core-fd", core_fd);
+    add_fd(c, "--monitor-fd", monitor_fd);
+    add_fd(c, "--log-fd", g->files.log);
+    add_fd(c, "--trace-fd", g->files.trace);
+    add(c, "--rtc");
+    add(c, o->rtc_localtime ? "localtime" : "utc");
+    add(c, "--machine");
+    add(c, "cleave-1");
+    if (o->boot_menu) {
+        add(c, "--boot-menu");
+    }
+    for (unsigned i = 0; i < o->verbose; i++) {
+        add(c, "-v");
+    }
+}
+
+static void dm_drives(const struct guest *g, struct command *c)
+{
+    for (unsigned i = 0; i < g->files.drives; i++) {
+        const struct drive *d = &g->files.drive[i];
+        const char *media = d->cdrom ? ",media=cdrom" : ",media=disk";
+        add(c, "-drive");
+        add_printf(c, "if=%s,index=%u%s,format=raw,fd=%d%s", d->floppy ? "floppy" : "ide", d->index,
+                   d->floppy ? "" : media, pass(c, d->fd), d->readonly ? ",readonly=on" : "");
+    }
+}
+
+static void dm_chardev(struct command *c, const char *option, const char *id,
+                       const struct console *con)
+{
+    if (con) {
+        add(c, "-chardev");
+        add_printf(c, "fd,id=%s,fd=%d", id, pass(c, console_dm_fd(con)));
+    }
+    if (con || strcmp(option, "-serial") == 0) {
+        add(c, option);
+        add_printf(c, con ? "chardev:%s" : "none", id);
+    }
+}
+
+static void dm_command(const struct guest *g, struct command *c, int core_fd, int monitor_fd)
+{
+    const struct run_options *o = &g->o;
+    add(c, "-machine");
+    pass(c, core_fd);
+    pass(c, g->files.arena);
+    GString *machine = g_string_new(NULL);
+    g_string_printf(machine, "cleave-1,accel=cleave,firmware-mode=%s,core-fd=%d,arena-fd=%d",
+                    o->firmware_qemu ? "qemu" : "xen", core_fd, g->files.arena);
+    if (g->files.vram >= 0) {
+        g_string_append_printf(machine, ",vram-fd=%d", pass(c, g->files.vram));
+    }
+    g_ptr_array_add(c->argv, g_string_free(machine, FALSE));
+    add(c, "-m");
+    add_printf(c, "%lu", o->memory_mib);
+    add(c, "-smp");
+    add_printf(c, "%lu", o->vcpus);
+    dm_drives(g, c);
+    add(c, "-vga");
+    add(c, o->vga ? "std" : "none");
+    add_fd(c, "-bios-fd", g->files.bios);
+    add_fd(c, "-vgabios-fd", g->files.vgabios);
+    add(c, "-boot");
+    add_printf(c, "order=%s,menu=%s", o->boot_order ? o->boot_order : "cda",
+               o->boot_menu ? "on" : "off");
+    add(c, "-rtc");
+    add_printf(c, "base=%s", o->rtc_localtime ? "localtime" : "utc");
+    dm_chardev(c, "-serial", "serial0", g->console[0]);
+    dm_chardev(c, "-serial", "serial1", g->console[1]);
+    dm_chardev(c, "-debugcon", "debugcon", g->console[MAX_SERIALS]);
+    if (o->debug_exit) {
+        add(c, "-device");
+        add(c, "isa-debug-exit,iobase=0x501");
+    }
+    add(c, "-qmp");
+    add_printf(c, "fd:%d", pass(c, monitor_fd));
+    if (g->files.log >= 0) {
+        add(c, "-log");
+        add_printf(c, "fd:%d", pass(c, g->files.log));
+    }
+    if (o->verbose) {
+        add(c, "-v");
+    }
+}
+
+void halves_find(struct guest *g)
+{
+    const char *env = g_getenv("CLEAVE_LIBEXEC");
+    const char *const dirs[] = {env ? env : program_dir(), env ? NULL : CLEAVE_LIBEXECDIR, NULL};
+    struct half *const halves[] = {&g->hv, &g->dm};
+    for (unsigned i = 0; i < G_N_ELEMENTS(halves); i++) {
+        struct half *h = halves[i];
+        for (unsigned d = 0; dirs[d] && !h->path; d++) {
+            h->path = g_strdup_printf("%s/%s", dirs[d], h->program);
+            if (access(h->path, X_OK) < 0) {
+                g_clear_pointer(&h->path, g_free);
+            }
+        }
+        if (!h->path) {
+            die("%s is not in %s; build or install it, or set CLEAVE_LIBEXEC", h->program, dirs[0]);
+        }
+    }
+}
+
+/* In the child: only async-signal-safe calls from here to the program. */
+_Noreturn static void child_exec(const struct half *h, const struct command *c, int stderr_fd,
+                                 pid_t monitor)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    setsid(); /* the terminal's signals are the monitor's */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int null = open("/dev/null", O_RDWR);
+    if (getppid() != monitor || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+        dup2(stderr_fd, 2) < 0) {
+        _exit(1);
+    }
+    for (unsigned i = 0; i < c->fds->len; i++) {
+        fcntl(g_array_index(c->fds, int, i), F_SETFD, 0);
+    }
+    close_range(null, (unsigned)null, 0);
+    execv(h->path, (char **)c->argv->pdata);
+    const char text[] = "cannot be executed; build or install it again\n";
+    if (write(2, h->path, strlen(h->path)) < 0 || write(2, ": ", 2) < 0 ||
+        write(2, text, sizeof(text) - 1) < 0) {
+        _exit(1);
+    }
+    _exit(2);
+}
+
+static bool half_spawn(struct guest *g, struct half *h, struct command *c)
+{
+    int pipe_fd[2];
+    g_ptr_array_add(c->argv, NULL);
+    /* Non-blocking: a monitor that is busy must not hold up a half that has much to say. */
+    if (pipe2(pipe_fd, O_CLOEXEC | O_NONBLOCK) < 0) {
+        guest_say(g, "%s: %s; raise the limit of open files (ulimit -n)", h->program,
+                  strerror(errno));
+        return false;
+    }
+    pid_t monitor = getpid();
+    h->pid = fork();
+    if (h->pid == 0) {
+        child_exec(h, c, pipe_fd[1], monitor);
+    }
+    close(pipe_fd[1]);
+    h->stderr_fd = pipe_fd[0];
+    h->pidfd = h->pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, h->pid, 0);
+    if (h->pidfd < 0) {
+        guest_say(g, "%s: cannot be started: %s", h->program, strerror(errno));
+        return false;
+    }
+    fcntl(h->pidfd, F_SETFD, FD_CLOEXEC);
+    janitor_tell(g, h->pidfd);
+    return true;
+}
+
+bool halves_start(struct guest *g)
+{
+    int core[2], hv[2], dm[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, core) < 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, hv) < 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, dm) < 0) {
+        guest_say(g, "sockets: %s; raise the limit of open files (ulimit -n)", strerror(errno));
+        return false;
+    }
+    struct command c;
+    command_init(&c, &g->hv);
+    hv_command(g, &c, core[0], hv[1]);
+    bool good = half_spawn(g, &g->hv, &c);
+    command_free(&c);
+    command_init(&c, &g->dm);
+    dm_command(g, &c, core[1], dm[1]);
+    good = good && half_spawn(g, &g->dm, &c);
+    command_free(&c);
+    close(core[0]);
+    close(core[1]);
+    close(hv[1]);
+    close(dm[1]);
+    g->hv.qmp_fd = hv[0];
+    g->dm.qmp_fd = dm[0];
+    for (unsigned i = 0; i < G_N_ELEMENTS(g->console); i++) {
+        if (g->console[i]) {
+            console_started(g->console[i]);
+        }
+    }
+    return good;
+}
+
+static void stderr_say(const char *text, size_t len)
+{
+    if (len > 0 && write(STDERR_FILENO, text, len) < 0) {
+        return; /* nowhere left to say it */
+    }
+}
+
+void half_stderr(struct guest *g, struct half *h)
+{
+    char buf[4096];
+    ssize_t n;
+    while (h->stderr_fd >= 0 && (n = read(h->stderr_fd, buf, sizeof(buf))) != 0) {
+        if (n < 0) {
+            return;
+        }
+        if (g->up) {
+            stderr_say(buf, (size_t)n);
+        } else if (h->errors->len < ERRORS_MAX) {
+            g_string_append_len(h->errors, buf, n);
+        }
+    }
+    if (h->stderr_fd >= 0) {
+        close(h->stderr_fd);
+        h->stderr_fd = -1;
+    }
+}
+
+void half_errors_flush(struct half *h)
+{
+    stderr_say(h->errors->str, h->errors->len);
+    g_string_truncate(h->errors, 0);
+}
+
+bool half_reap(struct half *h)
+{
+    if (!h->ended && h->pid > 0 && waitpid(h->pid, &h->status, WNOHANG) == h->pid) {
+        h->ended = true;
+        h->pid = 0;
+    }
+    return h->ended;
+}
+
+bool half_wait(struct guest *g, struct half *h, int ms)
+{
+    gint64 end = g_get_monotonic_time() + (gint64)ms * 1000;
+    while (h->pid > 0 && !half_reap(h)) {
+        gint64 left = (end - g_get_monotonic_time()) / 1000;
+        struct pollfd p[] = {
+            {h->pidfd, POLLIN, 0}, {h->stderr_fd, POLLIN, 0}, {g->signal_fd, POLLIN, 0}};
+        int ready = left > 0 ? poll(p, 3, (int)left) : 0;
+        if (left <= 0 || (ready > 0 && p[2].revents)) { /* too late, or a second Ctrl-C */
+            half_kill(h);
+            return false;
+        }
+        if (ready > 0 && p[1].revents) {
+            half_stderr(g, h);
+        }
+    }
+    half_stderr(g, h);
+    return true;
+}
+
+void half_kill(struct half *h)
+{
+    if (h->pid > 0) {
+        kill(h->pid, SIGKILL);
+        if (waitpid(h->pid, &h->status, 0) == h->pid) {
+            h->ended = true;
+        }
+        h->pid = 0;
+    }
+}
+
+char *half_fate(const struct half *h)
+{
+    if (WIFSIGNALED(h->status)) {
+        return g_strdup_printf("was killed by signal %d (%s)", WTERMSIG(h->status),
+                               strsignal(WTERMSIG(h->status)));
+    }
+    return g_strdup_printf("exited with status %d", WEXITSTATUS(h->status));
+}
