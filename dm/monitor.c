@@ -91,8 +91,8 @@ static JsonNode *cmd_screendump(void *opaque, JsonObject *args, struct qmp_fds *
     int fd = machine_render(mon->machine, &s, cursor);
 
     if (fd < 0) {
-        fail(error, fd == -ENODEV ? "this guest has no display (vga none)"
-                                  : "no memory for the picture");
+        fail(error,
+             fd == -ENODEV ? "this guest has no display (vga none)" : "no memory for the picture");
         return NULL;
     }
     JsonObject *o = json_object_new();
@@ -183,8 +183,7 @@ static bool input_event(struct monitor *mon, JsonObject *event)
     if (!strcmp(type, "key")) {
         JsonNode *key = json_object_get_member(data, "key");
 
-        if (!key || !JSON_NODE_HOLDS_OBJECT(key) ||
-            !key_value(json_node_get_object(key), &code)) {
+        if (!key || !JSON_NODE_HOLDS_OBJECT(key) || !key_value(json_node_get_object(key), &code)) {
             return false;
         }
         machine_key(mon->machine, code,
@@ -195,8 +194,8 @@ static bool input_event(struct monitor *mon, JsonObject *event)
         const char *axis = json_object_get_string_member_with_default(data, "axis", "");
         int value = (int)json_object_get_int_member_with_default(data, "value", 0);
 
-        machine_mouse(mon->machine, !strcmp(axis, "x") ? value : 0,
-                      !strcmp(axis, "y") ? value : 0, NULL, false);
+        machine_mouse(mon->machine, !strcmp(axis, "x") ? value : 0, !strcmp(axis, "y") ? value : 0,
+                      NULL, false);
         return true;
     }
     if (!strcmp(type, "btn")) {

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Raw images and block devices behind hw/core's block interface, through one io_uring per process.
+ * The ring takes only reads, writes, fsync and fallocate on the registered files: the kernel
+ * enforces that from block_ring_start() on.
+ */
+#ifndef CLEAVE_BLOCK_FILE_H
+#define CLEAVE_BLOCK_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/blk.h"
+
+#define BLOCK_MAX_FILES 8u
+
+struct block_ring;
+struct block_file;
+
+/* NULL with one line in `err` (size bytes) when the kernel has no io_uring for us. */
+struct block_ring *block_ring_new(char *err, size_t size);
+
+/*
+ * Adds an open image before block_ring_start(); fd stays the caller's and must stay open. The size
+ * is taken now. NULL with one line in `err`.
+ */
+struct block_file *block_file_new(struct block_ring *r, int fd, bool readonly, char *err,
+                                  size_t size);
+
+/* Registers the files and locks the ring down. 0 or a negative errno. */
+int block_ring_start(struct block_ring *r);
+
+/* Readable when completions wait. */
+int block_ring_fd(const struct block_ring *r);
+
+/* Delivers completions: calls done(). True when there were any. A few loads when there are none. */
+bool block_ring_poll(struct block_ring *r);
+
+/* Requests in flight or completed and not yet delivered. */
+unsigned block_ring_in_flight(const struct block_ring *r);
+
+/* The device's view; belongs to the file. */
+struct blk *block_file_blk(struct block_file *f);
+
+/* Puts everything written so far on stable storage, now. 0 or a negative errno. */
+int block_file_sync(struct block_file *f);
+
+void block_ring_free(struct block_ring *r);
+
+/* --- for whoever opens images (the monitor) --- */
+
+/*
+ * Size of an image in bytes, or a negative number with one line in `err` that names `name`: empty,
+ * or not a multiple of 512 bytes.
+ */
+long long block_image_size(int fd, const char *name, char *err, size_t size);
+
+/*
+ * Open-file-description lock on the whole image: shared for readonly, else exclusive; held until
+ * the last duplicate of fd is closed. 0, -EAGAIN when somebody holds it, or another negative errno.
+ */
+int block_image_lock(int fd, bool readonly);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What fw_cfg tells firmware: settings in both firmware modes, tables and memory map in mode qemu.
+ */
+#ifndef CLEAVE_DM_FIRMWARE_TABLES_H
+#define CLEAVE_DM_FIRMWARE_TABLES_H
+
+#include "fwtables.h"
+#include "nvram/fw_cfg.h"
+#include "options.h"
+
+#define E820_ENTRY 20u
+
+/* Must live as long as the fw_cfg device: it points here. */
+struct firmware_tables {
+    uint8_t acpi[FWTABLES_ACPI_MAX];
+    uint8_t rsdp[FWTABLES_RSDP_MAX];
+    uint8_t loader[FWTABLES_LOADER_MAX];
+    uint8_t smbios[FWTABLES_SMBIOS_MAX];
+    uint8_t anchor[FWTABLES_ANCHOR_MAX];
+    uint8_t e820[2 * E820_ENTRY];
+    uint8_t show_boot_menu[8];
+};
+
+/* End of RAM below 4 GiB, and bytes above it, of a guest with `mib` MiB in this firmware mode. */
+uint64_t memory_low_end(uint32_t mib, bool firmware_qemu);
+uint64_t memory_high(uint32_t mib, bool firmware_qemu);
+
+/* Adds the files. 0 or a negative errno. */
+int firmware_tables_add(struct firmware_tables *t, struct fw_cfg *f, const struct dm_options *o);
+
+#endif
