@@ -39,10 +39,14 @@ struct blk_req {
  * cancel: after it returns the back end no longer touches the request's memory and done() will not
  * be called. It may wait for the kernel (only reset paths use it). A cancelled write may or may not
  * have reached the disk, wholly or in part, but never anything outside its range.
+ *
+ * finish, optional: waits for the request and returns what done() would have been told; done() is
+ * not called (for a bus master that is stopped while it transfers).
  */
 struct blk_ops {
     void (*submit)(void *opaque, struct blk_req *req);
     void (*cancel)(void *opaque, struct blk_req *req);
+    int (*finish)(void *opaque, struct blk_req *req);
 };
 
 /* A back end as the device sees it. ops == NULL: no medium. */
