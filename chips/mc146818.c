@@ -153,14 +153,14 @@ static unsigned days_to_dow(uint64_t days)
     return (unsigned)((days + 6) % 7);
 }
 
-/* Time registers from seconds; alarm registers stay. */
+/* Time registers from seconds, which may go beyond the 100 years; alarm registers stay. */
 static void rtc_store_time(struct rtc_state *s, uint64_t sec)
 {
     unsigned tod = (unsigned)(sec % DAY_S);
-    unsigned days = (unsigned)(sec / DAY_S);
+    uint64_t days = sec / DAY_S; /* the day of week knows no centuries */
     unsigned year, month, dom;
 
-    days_to_date(days, &year, &month, &dom);
+    days_to_date((unsigned)(days % (YEARS_S / DAY_S)), &year, &month, &dom);
     s->reg[REG_SEC] = rtc_encode(s, tod % 60);
     s->reg[REG_MIN] = rtc_encode(s, tod / 60 % 60);
     s->reg[REG_HOUR] = rtc_encode_hour(s, tod / 3600);
@@ -368,7 +368,7 @@ static void rtc_periodic_fired(void *opaque)
 static void rtc_stop(struct rtc_state *s, uint64_t now)
 {
     if (rtc_running(s)) {
-        rtc_store_time(s, (s->base_sec + rtc_elapsed(s, now)) % YEARS_S);
+        rtc_store_time(s, s->base_sec + rtc_elapsed(s, now));
     }
 }
 
@@ -397,16 +397,23 @@ static void rtc_write_a(struct rtc *r, uint8_t val, uint64_t now)
     rtc_start(s, now);
 }
 
+/*
+ * A change of format while the clock counts converts the time; on the chip the bytes would stay and
+ * then count on from nonsense, which nobody can want. While SET is on, the bytes stay.
+ */
 static void rtc_write_b(struct rtc *r, uint8_t val, uint64_t now)
 {
     struct rtc_state *s = r->s;
 
-    rtc_stop(s, now);
     if (val & B_SET) {
-        val &= (uint8_t)~B_UIE;
+        rtc_stop(s, now);
+        s->reg[REG_B] = val & (uint8_t)~B_UIE;
+    } else if (s->reg[REG_B] & B_SET) {
+        s->reg[REG_B] = val;
+        rtc_start(s, now);
+    } else {
+        s->reg[REG_B] = val;
     }
-    s->reg[REG_B] = val;
-    rtc_start(s, now);
 }
 
 static void rtc_write_time(struct rtc *r, unsigned reg, uint8_t val, uint64_t now)
