@@ -12,8 +12,7 @@
 #define NS16550_FIFO 16u
 
 #define NS16550_STATE(V, A, S, T)                                                                  \
-    V(T, uint64_t, timeout_at, 1) /* guest ns of the character timeout, or CLOCK_NEVER */          \
-    V(T, uint16_t, divisor, 1)    /* DLM:DLL */                                                    \
+    V(T, uint16_t, divisor, 1) /* DLM:DLL */                                                       \
     V(T, uint8_t, ier, 1)                                                                          \
     V(T, uint8_t, fcr, 1) /* FIFO enable, DMA mode and trigger level as written */                 \
     V(T, uint8_t, lcr, 1)                                                                          \
