@@ -4,7 +4,7 @@
 #ifndef CLEAVE_DM_FIRMWARE_TABLES_H
 #define CLEAVE_DM_FIRMWARE_TABLES_H
 
-#include "fwtables.h"
+#include "tables/fwtables.h"
 #include "nvram/fw_cfg.h"
 #include "options.h"
 

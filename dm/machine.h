@@ -84,6 +84,7 @@ struct machine {
     struct block_ring *ring;
     struct block_file *ide_file[DM_IDE_DRIVES];
     struct block_file *floppy_file[DM_FLOPPIES];
+    struct blk no_medium; /* an empty drive's */
     struct chr_fd serial_chr[DM_SERIAL_PORTS];
     struct chr_fd debug_chr;
     struct firmware_tables tables;
@@ -91,7 +92,9 @@ struct machine {
     bool window_mapped; /* memory is shown at A0000-BFFFF */
     bool connected;     /* bus and memory changes go to the hypervisor */
     unsigned mouse_buttons;
-    bool ended; /* the guest asked for its end */
+    int port92_ignored; /* value whose writes to port 92h the hypervisor swallows, or -1 */
+    bool started;       /* has run before */
+    bool ended;         /* the guest asked for its end */
 };
 
 /*

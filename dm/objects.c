@@ -63,3 +63,9 @@ int object_copy(struct object *o, const char *name, int fd, uint64_t max)
     }
     return err;
 }
+
+void object_unmap(struct object *o)
+{
+    munmap(o->host, o->size);
+    o->host = NULL;
+}

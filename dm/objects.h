@@ -24,4 +24,7 @@ int object_attach(struct object *o, int fd, uint64_t size);
  */
 int object_copy(struct object *o, const char *name, int fd, uint64_t max);
 
+/* Gives the mapping back; the descriptor stays open. */
+void object_unmap(struct object *o);
+
 #endif
