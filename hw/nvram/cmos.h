@@ -1,44 +1,53 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * CMOS RAM bytes 14-127 behind ports 70h/71h (MC146818A, figure 8: the general-purpose RAM). Bytes
- * 0-13 are the clock's and belong to the hypervisor (chips/), as under Xen: index writes reach
- * both, data accesses go by index, and this device leaves those below 14 alone.
- */
+/* CMOS RAM, bytes 14-127, at ports 70h/71h. Bytes 0-13 are the clock chip's (the core's). */
 #ifndef CLEAVE_HW_NVRAM_CMOS_H
 #define CLEAVE_HW_NVRAM_CMOS_H
 
 #include "core/bus.h"
 #include "core/device.h"
 
-#define CMOS_FIRST 14u
-#define CMOS_SIZE  128u
+#define CMOS_SIZE       128u
+#define CMOS_FIRST      14u
+#define CMOS_DISKS      4u
+#define CMOS_BOOT_ORDER 3u
 
 #define CMOS_STATE(V, A, S, T)                                                                     \
     V(T, uint8_t, index, 1)                                                                        \
     A(T, uint8_t, reserved, 7, 1)                                                                  \
-    A(T, uint8_t, ram, CMOS_SIZE, 1)
+    A(T, uint8_t, ram, CMOS_SIZE, 1) /* 0-13 unused */
 STATE_STRUCT(cmos_state, CMOS_STATE);
 
-/* What a BIOS finds there. `boot` holds up to three of 'a', 'c', 'd', 'n', in order. */
+/* An IDE disk (no CD-ROM) as the BIOS shall see it; cylinders 0: no disk in this place. */
+struct cmos_disk {
+    uint16_t cylinders;
+    uint8_t heads;
+    uint8_t sectors;
+};
+
+/* What is in the machine. Sizes in bytes. */
 struct cmos_config {
-    uint64_t low_mem_end; /* end of RAM below 4 GiB */
-    uint64_t high_mem;    /* bytes of RAM above 4 GiB */
+    uint64_t ram_below_4g; /* from address 0, the VGA hole included */
+    uint64_t ram_above_4g;
     unsigned vcpus;
-    uint8_t floppy_type[2]; /* CMOS drive types: 0 none, 4 1.44M, 5 2.88M ... */
-    char boot[4];
-    bool check_floppy; /* false: skip the floppy boot signature test */
+    uint8_t floppy_type[2]; /* CMOS codes: 0 none, 1 360K, 2 1.2M, 3 720K, 4 1.44M, 5 2.88M */
+    struct cmos_disk disk[CMOS_DISKS];
+    const char *boot_order; /* up to three letters of a, c, d, n */
+    uint8_t century;        /* 19 or 20 */
+    bool map_ports;         /* false where the clock chip dispatches ports 70h/71h for both */
 };
 
 struct cmos {
     struct device dev;
     struct cmos_state *s;
+    struct cmos_config config; /* boot_order is not kept */
+    uint8_t boot[CMOS_BOOT_ORDER];
     struct region ports;
-    struct cmos_config cfg;
 };
 
-int cmos_init(struct cmos *c, const struct hw *hw, const struct cmos_config *cfg);
+int cmos_init(struct cmos *c, const struct hw *hw, const struct cmos_config *config);
 
-/* For a world without hypervisor chips: the index that the guest wrote last (bit 7 removed). */
-uint8_t cmos_index(const struct cmos *c);
+/* For a clock chip that dispatches both ports; `cmos` is a struct cmos. Index 14-127. */
+uint8_t cmos_byte_read(void *cmos, uint8_t index);
+void cmos_byte_write(void *cmos, uint8_t index, uint8_t val);
 
 #endif

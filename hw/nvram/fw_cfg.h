@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The firmware configuration device of QEMU's PCs, as firmware finds it: selector 510h, data 511h,
- * DMA interface 514h-51Bh. Source: QEMU's "fw_cfg" interface specification (docs/specs).
- *
- * Items are constant once the machine runs: guests can read, nothing else (writes by DMA are
- * refused with the error bit). Only selector, offset and DMA address are state.
- */
+/* fw_cfg: constant items for the firmware at ports 510h-51Bh. */
 #ifndef CLEAVE_HW_NVRAM_FW_CFG_H
 #define CLEAVE_HW_NVRAM_FW_CFG_H
 
@@ -13,53 +7,59 @@
 #include "core/device.h"
 #include "core/dma.h"
 
-#define FW_CFG_MAX_FILES 24u
-#define FW_CFG_FILE_NAME 56u
+#define FW_CFG_MAX_ITEMS 16u
+#define FW_CFG_MAX_FILES 32u
+#define FW_CFG_NAME      56u /* bytes of a file name, NUL included */
+#define FW_CFG_DIR_SIZE  (4u + 64u * FW_CFG_MAX_FILES)
 
 #define FW_CFG_STATE(V, A, S, T)                                                                   \
-    V(T, uint64_t, dma_address, 1) /* upper half written first */                                  \
-    V(T, uint32_t, offset, 1)      /* next byte of the selected item */                            \
+    V(T, uint64_t, dma_address, 1)                                                                 \
+    V(T, uint32_t, offset, 1) /* of the next byte in the selected item */                          \
     V(T, uint16_t, selector, 1)                                                                    \
     V(T, uint16_t, reserved, 1)
 STATE_STRUCT(fw_cfg_state, FW_CFG_STATE);
 
+struct fw_cfg_config {
+    uint64_t ram_bytes;
+    uint16_t vcpus;
+    bool boot_menu; /* SeaBIOS offers its menu and waits for a key */
+};
+
 struct fw_cfg_item {
     uint16_t key;
-    const uint8_t *data;
     uint32_t len;
+    const uint8_t *data;
 };
 
 struct fw_cfg_file {
-    char name[FW_CFG_FILE_NAME]; /* NUL-terminated */
-    const uint8_t *data;
+    char name[FW_CFG_NAME];
     uint32_t len;
+    const uint8_t *data;
 };
 
-struct fw_cfg_config {
-    uint16_t vcpus;
-    uint64_t ram_size;
-    bool boot_menu;
-};
-
+/* Everything but the state is constant once the guest runs. */
 struct fw_cfg {
     struct device dev;
     struct fw_cfg_state *s;
     struct dma *dma;
-    struct region ports;
-    struct region dma_ports;
-    struct fw_cfg_config cfg;
+    unsigned nitems;
+    struct fw_cfg_item item[FW_CFG_MAX_ITEMS];
     unsigned nfiles;
-    struct fw_cfg_file file[FW_CFG_MAX_FILES]; /* sorted by name */
-    uint8_t directory[4 + FW_CFG_MAX_FILES * 64];
-    uint8_t small[64]; /* the numeric items, little endian */
+    struct fw_cfg_file file[FW_CFG_MAX_FILES]; /* sorted by name; the key is 20h + index */
+    uint8_t directory[FW_CFG_DIR_SIZE];
+    uint8_t small[32]; /* values of the numeric items */
+    struct region ports;
 };
 
-int fw_cfg_init(struct fw_cfg *f, const struct hw *hw, const struct fw_cfg_config *cfg);
+int fw_cfg_init(struct fw_cfg *f, const struct hw *hw, const struct fw_cfg_config *config);
 
 /*
- * Adds a file at set-up; data stays the caller's. -ENOSPC when there are too many, -EEXIST for a
- * name that is there already, -EINVAL for one that is too long.
+ * At set-up only. The data stays the caller's and must not change. -ENOSPC when full, -EINVAL for a
+ * name that is empty or longer than 55 bytes, -EEXIST for one that is there already.
  */
 int fw_cfg_add_file(struct fw_cfg *f, const char *name, const void *data, uint32_t len);
+
+/* The same for an item with a fixed key (below 20h, or 8000h and up). */
+int fw_cfg_add_item(struct fw_cfg *f, uint16_t key, const void *data, uint32_t len);
 
 #endif
