@@ -481,16 +481,24 @@ static int nvram_init(struct machine *m)
 {
     const struct dm_options *o = m->o;
     struct cmos_config cmos = {
-        .low_mem_end = memory_low_end(o->memory_mib, o->firmware_qemu),
-        .high_mem = memory_high(o->memory_mib, o->firmware_qemu),
+        .ram_below_4g = memory_low_end(o->memory_mib, o->firmware_qemu),
+        .ram_above_4g = memory_high(o->memory_mib, o->firmware_qemu),
         .vcpus = o->vcpus,
         .floppy_type = {fdc_cmos_type(&m->fdc, 0), fdc_cmos_type(&m->fdc, 1)},
-        .check_floppy = true};
+        .boot_order = o->boot_order,
+        .century = 20,
+        .map_ports = true};
     struct fw_cfg_config fw = {.vcpus = (uint16_t)o->vcpus,
-                               .ram_size = (uint64_t)o->memory_mib << 20,
+                               .ram_bytes = (uint64_t)o->memory_mib << 20,
                                .boot_menu = o->boot_menu};
 
-    strncpy(cmos.boot, o->boot_order, sizeof(cmos.boot) - 1);
+    for (unsigned i = 0; i < IDE_DRIVES; i++) {
+        const struct ide_drive *d = &m->ide.channel[i / 2].drive[i % 2];
+
+        if (d->kind == IDE_KIND_DISK) {
+            cmos.disk[i] = (struct cmos_disk){d->cylinders, d->heads, d->sectors};
+        }
+    }
     int rc = cmos_init(&m->cmos, &m->hw, &cmos);
     rc = rc ? rc : fw_cfg_init(&m->fw_cfg, &m->hw, &fw);
     return rc ? rc : firmware_tables_add(&m->tables, &m->fw_cfg, o);
