@@ -1,41 +1,141 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * CMOS RAM of a PC, bytes 14 to 127. Sources: the IBM PC AT Technical Reference for bytes 10h to
+ * 3Fh; SeaBIOS's documentation of bytes 38h to 5Fh for what firmware of this machine looks up.
+ * Not modelled: the checksum of bytes 10h-2Dh (no firmware of this machine checks it), NMI masking.
+ */
 #include "nvram/cmos.h"
 
 #include <errno.h>
 #include <string.h>
 
+#define CMOS_INDEX_MASK 0x7fu /* bit 7 of port 70h masks NMI */
+
+/* Byte numbers. */
+#define CMOS_FLOPPY_TYPES   0x10
+#define CMOS_DISK_TYPES     0x12 /* drives 0 and 1: Fh says "see the extended type" */
+#define CMOS_EQUIPMENT      0x14
+#define CMOS_BASE_MEMORY    0x15 /* KiB */
+#define CMOS_EXT_MEMORY     0x17 /* KiB above 1 MiB, as set up */
+#define CMOS_DISK0_TYPE     0x19
+#define CMOS_DISK1_TYPE     0x1a
+#define CMOS_DISK0_GEOMETRY 0x1b
+#define CMOS_DISK1_GEOMETRY 0x24
+#define CMOS_EXT_MEMORY2    0x30 /* the same, as found by the test */
+#define CMOS_CENTURY        0x32
+#define CMOS_MEMORY_16M     0x34 /* 64 KiB units above 16 MiB */
+#define CMOS_BOOT_3         0x38 /* third boot device in bits 7-4 */
+#define CMOS_TRANSLATION    0x39 /* two bits per disk */
+#define CMOS_BOOT_1_2       0x3d
+#define CMOS_MEMORY_4G      0x5b /* three bytes: 64 KiB units above 4 GiB */
+#define CMOS_CPUS           0x5f /* number of CPUs - 1 */
+
+#define DISK_TYPE_USER       47
+#define EQUIPMENT_FPU        0x02u
+#define EQUIPMENT_MOUSE      0x04u
+#define EQUIPMENT_FLOPPY     0x01u
+#define EQUIPMENT_FLOPPY_TWO 0x40u
+#define TRANSLATION_NONE     0u
+#define TRANSLATION_LBA      1u
+
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+
 STATE_TYPE(cmos_state, CMOS_STATE);
 
-/* Bytes with a fixed meaning for PC BIOSes. */
-enum {
-    CMOS_DIAGNOSTIC = 0x0e,
-    CMOS_FLOPPY_TYPES = 0x10,
-    CMOS_EQUIPMENT = 0x14,
-    CMOS_BASE_KB = 0x15,
-    CMOS_EXT_KB = 0x17,
-    CMOS_EXT_KB_POST = 0x30,
-    CMOS_CENTURY = 0x32,
-    CMOS_EXT_64KB = 0x34,   /* above 16 MiB */
-    CMOS_BOOT_FLAG1 = 0x38, /* third boot device [7:4]; bit 0: no floppy signature check */
-    CMOS_BOOT_FLAG2 = 0x3d, /* first [3:0] and second [7:4] boot device */
-    CMOS_HIGH_64KB = 0x5b,  /* above 4 GiB, three bytes */
-    CMOS_AP_COUNT = 0x5f,   /* processors besides the first */
-};
+/* --- contents at power-on --- */
 
-#define EQUIPMENT_FPU   0x02
-#define EQUIPMENT_MOUSE 0x04
-#define KIB             1024ull
-#define BASE_KB         640u
-#define EXT_START       (1024 * KIB)
-#define EXT_64KB_START  (16 * 1024 * KIB)
-
-static void put16(uint8_t *ram, unsigned at, uint64_t v)
+static void put16(uint8_t *ram, unsigned at, uint64_t val)
 {
-    v = v > 0xffff ? 0xffff : v;
-    ram[at] = (uint8_t)v;
-    ram[at + 1] = (uint8_t)(v >> 8);
+    uint16_t capped = (uint16_t)(val > 0xffff ? 0xffff : val);
+
+    ram[at] = (uint8_t)capped;
+    ram[at + 1] = (uint8_t)(capped >> 8);
 }
 
+static uint64_t above(uint64_t size, uint64_t limit)
+{
+    return size > limit ? size - limit : 0;
+}
+
+static void fill_memory(uint8_t *ram, const struct cmos_config *c)
+{
+    uint64_t high = c->ram_above_4g / (64 * KIB);
+
+    put16(ram, CMOS_BASE_MEMORY, 640);
+    put16(ram, CMOS_EXT_MEMORY, above(c->ram_below_4g, MIB) / KIB);
+    put16(ram, CMOS_EXT_MEMORY2, above(c->ram_below_4g, MIB) / KIB);
+    put16(ram, CMOS_MEMORY_16M, above(c->ram_below_4g, 16 * MIB) / (64 * KIB));
+    for (unsigned i = 0; i < 3; i++) {
+        ram[CMOS_MEMORY_4G + i] = (uint8_t)(high >> (8 * i));
+    }
+}
+
+static void fill_floppies(uint8_t *ram, const struct cmos_config *c)
+{
+    unsigned drives = !!c->floppy_type[0] + !!c->floppy_type[1];
+
+    ram[CMOS_FLOPPY_TYPES] = (uint8_t)(c->floppy_type[0] << 4 | c->floppy_type[1]);
+    ram[CMOS_EQUIPMENT] = EQUIPMENT_FPU | EQUIPMENT_MOUSE;
+    if (drives) {
+        ram[CMOS_EQUIPMENT] |= EQUIPMENT_FLOPPY;
+    }
+    if (drives == 2) {
+        ram[CMOS_EQUIPMENT] |= EQUIPMENT_FLOPPY_TWO;
+    }
+}
+
+/* User-defined disk type: cylinders, heads, precompensation, control, landing zone, sectors. */
+static void fill_geometry(uint8_t *p, const struct cmos_disk *disk)
+{
+    put16(p, 0, disk->cylinders);
+    p[2] = disk->heads;
+    p[3] = 0xff;
+    p[4] = 0xff;
+    p[5] = (uint8_t)(0xc0 | (disk->heads > 8) << 3);
+    put16(p, 6, disk->cylinders);
+    p[8] = disk->sectors;
+}
+
+/* The BIOS translates a geometry that int 13h cannot express as it is. */
+static unsigned disk_translation(const struct cmos_disk *disk)
+{
+    bool fits = disk->cylinders <= 1024 && disk->heads <= 16 && disk->sectors <= 63;
+
+    return disk->cylinders == 0 || fits ? TRANSLATION_NONE : TRANSLATION_LBA;
+}
+
+static void fill_disks(uint8_t *ram, const struct cmos_config *c)
+{
+    if (c->disk[0].cylinders) {
+        ram[CMOS_DISK_TYPES] |= 0xf0;
+        ram[CMOS_DISK0_TYPE] = DISK_TYPE_USER;
+        fill_geometry(&ram[CMOS_DISK0_GEOMETRY], &c->disk[0]);
+    }
+    if (c->disk[1].cylinders) {
+        ram[CMOS_DISK_TYPES] |= 0x0f;
+        ram[CMOS_DISK1_TYPE] = DISK_TYPE_USER;
+        fill_geometry(&ram[CMOS_DISK1_GEOMETRY], &c->disk[1]);
+    }
+    for (unsigned i = 0; i < CMOS_DISKS; i++) {
+        ram[CMOS_TRANSLATION] |= (uint8_t)(disk_translation(&c->disk[i]) << (2 * i));
+    }
+}
+
+/* Bit 0 of CMOS_BOOT_3 stays 0: the boot sector of a floppy must carry its signature. */
+static void fill_contents(const struct cmos *c, uint8_t *ram)
+{
+    memset(ram, 0, CMOS_SIZE);
+    fill_memory(ram, &c->config);
+    fill_floppies(ram, &c->config);
+    fill_disks(ram, &c->config);
+    ram[CMOS_BOOT_1_2] = (uint8_t)(c->boot[1] << 4 | c->boot[0]);
+    ram[CMOS_BOOT_3] = (uint8_t)(c->boot[2] << 4);
+    ram[CMOS_CENTURY] = (uint8_t)(c->config.century / 10 << 4 | c->config.century % 10);
+    ram[CMOS_CPUS] = (uint8_t)(c->config.vcpus - 1);
+}
+
+/* SeaBIOS's numbers of boot devices; 0 for none. */
 static uint8_t boot_code(char letter)
 {
     switch (letter) {
@@ -52,79 +152,70 @@ static uint8_t boot_code(char letter)
     }
 }
 
-/* The bytes a BIOS's set-up program would have written. */
-static void cmos_fill(const struct cmos_config *cfg, uint8_t *ram)
-{
-    unsigned floppies = (cfg->floppy_type[0] != 0) + (cfg->floppy_type[1] != 0);
-    uint64_t ext = cfg->low_mem_end > EXT_START ? (cfg->low_mem_end - EXT_START) / KIB : 0;
-    uint64_t ext64 =
-        cfg->low_mem_end > EXT_64KB_START ? (cfg->low_mem_end - EXT_64KB_START) / (64 * KIB) : 0;
-    uint64_t high = cfg->high_mem / (64 * KIB);
+/* --- ports --- */
 
-    memset(ram, 0, CMOS_SIZE);
-    ram[CMOS_FLOPPY_TYPES] = (uint8_t)(cfg->floppy_type[0] << 4 | cfg->floppy_type[1]);
-    ram[CMOS_EQUIPMENT] =
-        (uint8_t)(EQUIPMENT_FPU | EQUIPMENT_MOUSE | (floppies ? 1 | (floppies - 1) << 6 : 0));
-    put16(ram, CMOS_BASE_KB, BASE_KB);
-    put16(ram, CMOS_EXT_KB, ext);
-    put16(ram, CMOS_EXT_KB_POST, ext);
-    ram[CMOS_CENTURY] = 0x20;
-    put16(ram, CMOS_EXT_64KB, ext64);
-    ram[CMOS_HIGH_64KB] = (uint8_t)high;
-    ram[CMOS_HIGH_64KB + 1] = (uint8_t)(high >> 8);
-    ram[CMOS_HIGH_64KB + 2] = (uint8_t)(high >> 16);
-    ram[CMOS_BOOT_FLAG1] = (uint8_t)(boot_code(cfg->boot[2]) << 4 | (cfg->check_floppy ? 0 : 1));
-    ram[CMOS_BOOT_FLAG2] = (uint8_t)(boot_code(cfg->boot[1]) << 4 | boot_code(cfg->boot[0]));
-    ram[CMOS_AP_COUNT] = (uint8_t)(cfg->vcpus - 1);
+uint8_t cmos_byte_read(void *cmos, uint8_t index)
+{
+    const struct cmos *c = cmos;
+
+    return index >= CMOS_FIRST && index < CMOS_SIZE ? c->s->ram[index] : 0xff;
 }
 
-static void cmos_index_write(void *dev, uint32_t off, unsigned size, uint64_t val)
+void cmos_byte_write(void *cmos, uint8_t index, uint8_t val)
 {
-    struct cmos *c = dev;
+    struct cmos *c = cmos;
 
-    c->s->index =
-        (uint8_t)(val & 0x7f); /* bit 7 is the NMI gate, which no PC of this class reads */
-}
-
-static uint64_t cmos_data_read(void *dev, uint32_t off, unsigned size)
-{
-    struct cmos *c = dev;
-
-    return c->s->index >= CMOS_FIRST ? c->s->ram[c->s->index] : 0xff;
-}
-
-static void cmos_data_write(void *dev, uint32_t off, unsigned size, uint64_t val)
-{
-    struct cmos *c = dev;
-
-    if (c->s->index >= CMOS_FIRST) {
-        c->s->ram[c->s->index] = (uint8_t)val;
+    if (index >= CMOS_FIRST && index < CMOS_SIZE) {
+        c->s->ram[index] = val;
     }
 }
 
+static void index_write(void *opaque, uint32_t off, unsigned size, uint64_t val)
+{
+    struct cmos *c = opaque;
+
+    c->s->index = val & CMOS_INDEX_MASK;
+}
+
+static uint64_t data_read(void *opaque, uint32_t off, unsigned size)
+{
+    const struct cmos *c = opaque;
+
+    return cmos_byte_read(opaque, c->s->index);
+}
+
+static void data_write(void *opaque, uint32_t off, unsigned size, uint64_t val)
+{
+    const struct cmos *c = opaque;
+
+    cmos_byte_write(opaque, c->s->index, (uint8_t)val);
+}
+
 static const struct reg cmos_regs[] = {
-    {0, 1, BUS_W1, NULL, cmos_index_write, "CMOS index", NULL, NULL},
-    {1, 1, BUS_W1, cmos_data_read, cmos_data_write, "CMOS data", NULL, NULL},
+    {0, 1, BUS_W1, NULL, index_write, "CMOS index"},
+    {1, 1, BUS_W1, data_read, data_write, "CMOS data"},
 };
 
-/* The RAM is on a battery: only power-on fills it. */
+/* --- life --- */
+
+/* The battery keeps the contents over a reset; firmware finds its shutdown code (0Fh) again. */
 static void cmos_reset(struct device *dev, enum reset_kind kind)
 {
     struct cmos *c = (struct cmos *)dev;
 
-    if (kind == RESET_POWER_ON) {
-        memset(c->s, 0, sizeof(*c->s));
-        cmos_fill(&c->cfg, c->s->ram);
-    }
     c->s->index = 0;
+    if (kind == RESET_POWER_ON) {
+        fill_contents(c, c->s->ram);
+    }
 }
 
 static int cmos_check(const void *state)
 {
-    return ((const struct cmos_state *)state)->index < CMOS_SIZE ? 0 : -EINVAL;
+    const struct cmos_state *s = state;
+
+    return s->index > CMOS_INDEX_MASK ? -EINVAL : 0;
 }
 
-/* Nothing on the host side follows from the bytes. */
 static void cmos_resume(struct device *dev)
 {
 }
@@ -137,24 +228,29 @@ static const struct device_class cmos_class = {
     .resume = cmos_resume,
 };
 
-int cmos_init(struct cmos *c, const struct hw *hw, const struct cmos_config *cfg)
+int cmos_init(struct cmos *c, const struct hw *hw, const struct cmos_config *config)
 {
+    const char *letter = config->boot_order ? config->boot_order : "";
     int err = arena_add(hw->arena, &c->dev, &cmos_class, "cmos");
 
     if (err) {
         return err;
     }
     c->s = c->dev.state;
-    c->cfg = *cfg;
-    c->ports = (struct region){.name = "CMOS",
-                               .regs = cmos_regs,
-                               .nregs = sizeof(cmos_regs) / sizeof(cmos_regs[0]),
-                               .opaque = c,
-                               .len = 2};
+    c->config = *config;
+    c->config.boot_order = NULL;
+    for (unsigned i = 0; i < CMOS_BOOT_ORDER; i++) {
+        c->boot[i] = *letter ? boot_code(*letter++) : 0;
+    }
+    if (!config->map_ports) {
+        return 0;
+    }
+    c->ports = (struct region){
+        .name = "cmos",
+        .regs = cmos_regs,
+        .nregs = sizeof(cmos_regs) / sizeof(cmos_regs[0]),
+        .opaque = c,
+        .len = 2,
+    };
     return bus_map(hw->pio, &c->ports, 0x70);
-}
-
-uint8_t cmos_index(const struct cmos *c)
-{
-    return c->s->index;
 }

@@ -1,27 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fw_cfg: items that the firmware reads by number, byte by byte or by DMA. Source: QEMU's
+ * docs/specs/fw_cfg.rst (interface description; x86 port layout).
+ * Not modelled: writable items (guest writes do nothing; a DMA write fails).
+ */
 #include "nvram/fw_cfg.h"
 
 #include <errno.h>
 #include <string.h>
 
-STATE_TYPE(fw_cfg_state, FW_CFG_STATE);
+#define FW_CFG_BASE     0x510
+#define FW_CFG_LEN      12u
+#define FW_CFG_SELECTOR 0u
+#define FW_CFG_DATA     1u
+#define FW_CFG_DMA      4u /* to 11: 64-bit big-endian address, the low half starts */
 
-/* Selector keys. */
-enum {
-    KEY_SIGNATURE = 0x00,
-    KEY_ID = 0x01,
-    KEY_RAM_SIZE = 0x03,
-    KEY_NB_CPUS = 0x05,
-    KEY_BOOT_MENU = 0x0e,
-    KEY_MAX_CPUS = 0x0f,
-    KEY_FILE_DIR = 0x19,
-    KEY_FILE_FIRST = 0x20,
-};
+/* Keys. */
+#define KEY_SIGNATURE     0x0000
+#define KEY_ID            0x0001
+#define KEY_RAM_SIZE      0x0003
+#define KEY_NB_CPUS       0x0005
+#define KEY_BOOT_MENU     0x000e
+#define KEY_MAX_CPUS      0x000f
+#define KEY_FILE_DIR      0x0019
+#define KEY_FILE_FIRST    0x0020
+#define KEY_IRQ0_OVERRIDE 0x8002
 
-#define ID_TRADITIONAL 1u
-#define ID_DMA         2u
+#define ID_TRADITIONAL 0x1u
+#define ID_DMA         0x2u
 
-/* The DMA control word. */
+/* DMA control word; bits 31-16 are the key to select. */
 #define DMA_ERROR  0x01u
 #define DMA_READ   0x02u
 #define DMA_SKIP   0x04u
@@ -29,297 +37,329 @@ enum {
 #define DMA_WRITE  0x10u
 
 #define DMA_SIGNATURE 0x51454d5520434647ull /* "QEMU CFG" */
-#define DMA_MAX_BYTES (4u << 20)            /* work per guest access; more is an error */
 
-/* Offsets into `small`. */
-enum { SMALL_ID = 0, SMALL_RAM = 8, SMALL_CPUS = 16, SMALL_MENU = 18, SMALL_MAX = 20 };
+/* The longest run of zeros behind an item's end that one DMA request may ask for. */
+#define DMA_MAX_PADDING 65536u
 
-/* --- items --- */
+STATE_TYPE(fw_cfg_state, FW_CFG_STATE);
 
-static struct fw_cfg_item fw_cfg_item(const struct fw_cfg *f, uint16_t key)
-{
-    static const uint8_t signature[4] = {'Q', 'E', 'M', 'U'};
-
-    switch (key) {
-    case KEY_SIGNATURE:
-        return (struct fw_cfg_item){key, signature, sizeof(signature)};
-    case KEY_ID:
-        return (struct fw_cfg_item){key, f->small + SMALL_ID, 4};
-    case KEY_RAM_SIZE:
-        return (struct fw_cfg_item){key, f->small + SMALL_RAM, 8};
-    case KEY_NB_CPUS:
-        return (struct fw_cfg_item){key, f->small + SMALL_CPUS, 2};
-    case KEY_BOOT_MENU:
-        return (struct fw_cfg_item){key, f->small + SMALL_MENU, 2};
-    case KEY_MAX_CPUS:
-        return (struct fw_cfg_item){key, f->small + SMALL_MAX, 2};
-    case KEY_FILE_DIR:
-        return (struct fw_cfg_item){key, f->directory, 4 + f->nfiles * 64};
-    default:
-        break;
-    }
-    if (key >= KEY_FILE_FIRST && key - KEY_FILE_FIRST < f->nfiles) {
-        const struct fw_cfg_file *file = &f->file[key - KEY_FILE_FIRST];
-
-        return (struct fw_cfg_item){key, file->data, file->len};
-    }
-    return (struct fw_cfg_item){key, NULL, 0};
-}
-
-static void put_be32(uint8_t *p, uint32_t v)
-{
-    p[0] = (uint8_t)(v >> 24);
-    p[1] = (uint8_t)(v >> 16);
-    p[2] = (uint8_t)(v >> 8);
-    p[3] = (uint8_t)v;
-}
-
-static uint32_t get_be32(const uint8_t *p)
+static uint32_t be32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static void put_le(uint8_t *p, uint64_t v, unsigned size)
+static void put_be(uint8_t *p, uint64_t val, unsigned bytes)
 {
-    for (unsigned i = 0; i < size; i++) {
-        p[i] = (uint8_t)(v >> (i * 8));
+    for (unsigned i = 0; i < bytes; i++) {
+        p[i] = (uint8_t)(val >> (8 * (bytes - 1 - i)));
     }
 }
 
-/* Directory entry: be32 size, be16 selector, be16 zero, 56 bytes of name. */
-static void fw_cfg_directory(struct fw_cfg *f)
+static void put_le(uint8_t *p, uint64_t val, unsigned bytes)
 {
-    put_be32(f->directory, f->nfiles);
-    for (unsigned i = 0; i < f->nfiles; i++) {
-        uint8_t *e = f->directory + 4 + i * 64;
-
-        put_be32(e, f->file[i].len);
-        put_be32(e + 4, (KEY_FILE_FIRST + i) << 16);
-        memcpy(e + 8, f->file[i].name, FW_CFG_FILE_NAME);
+    for (unsigned i = 0; i < bytes; i++) {
+        p[i] = (uint8_t)(val >> (8 * i));
     }
 }
 
-int fw_cfg_add_file(struct fw_cfg *f, const char *name, const void *data, uint32_t len)
-{
-    size_t n = strlen(name);
-    unsigned at = 0;
+/* --- items --- */
 
-    if (n >= FW_CFG_FILE_NAME) {
-        return -EINVAL;
+/* What a key stands for; length 0 for a key that nobody has. */
+static struct fw_cfg_item item_find(const struct fw_cfg *f, uint16_t key)
+{
+    unsigned file = key - KEY_FILE_FIRST;
+
+    if (key >= KEY_FILE_FIRST && file < f->nfiles) {
+        return (struct fw_cfg_item){key, f->file[file].len, f->file[file].data};
     }
-    if (f->nfiles == FW_CFG_MAX_FILES) {
-        return -ENOSPC;
+    for (unsigned i = 0; i < f->nitems; i++) {
+        if (f->item[i].key == key) {
+            return f->item[i];
+        }
     }
-    while (at < f->nfiles && strcmp(f->file[at].name, name) < 0) {
-        at++;
-    }
-    if (at < f->nfiles && !strcmp(f->file[at].name, name)) {
-        return -EEXIST;
-    }
-    memmove(&f->file[at + 1], &f->file[at], (f->nfiles - at) * sizeof(f->file[0]));
-    memset(&f->file[at], 0, sizeof(f->file[at]));
-    memcpy(f->file[at].name, name, n);
-    f->file[at].data = data;
-    f->file[at].len = len;
-    f->nfiles++;
-    fw_cfg_directory(f);
-    return 0;
+    return (struct fw_cfg_item){key, 0, NULL};
 }
 
-/* --- ports --- */
-
-static void fw_cfg_select(struct fw_cfg *f, uint16_t key)
+static void item_select(struct fw_cfg *f, uint16_t key)
 {
     f->s->selector = key;
     f->s->offset = 0;
 }
 
-static void fw_cfg_selector_write(void *dev, uint32_t off, unsigned size, uint64_t val)
+/* Bytes of the selected item that are left at the offset. */
+static uint32_t item_left(const struct fw_cfg *f, const struct fw_cfg_item *item)
 {
-    fw_cfg_select(dev, (uint16_t)val);
+    return f->s->offset < item->len ? item->len - f->s->offset : 0;
 }
 
-/* Past the end of an item, and of items that do not exist, there are zeros. */
-static uint8_t fw_cfg_next(struct fw_cfg *f)
+static void offset_advance(struct fw_cfg_state *s, uint32_t by)
 {
-    struct fw_cfg_item item = fw_cfg_item(f, f->s->selector);
-
-    return f->s->offset < item.len ? item.data[f->s->offset++] : 0;
+    s->offset = by > UINT32_MAX - s->offset ? UINT32_MAX : s->offset + by;
 }
 
-static uint64_t fw_cfg_data_read(void *dev, uint32_t off, unsigned size)
-{
-    return fw_cfg_next(dev);
-}
+/* --- selector and data ports --- */
 
-static void fw_cfg_data_read_rep(void *dev, uint32_t off, unsigned size, uint32_t count, void *buf)
+static void selector_write(void *opaque, uint32_t off, unsigned size, uint64_t val)
 {
-    uint8_t *p = buf;
-
-    for (uint32_t i = 0; i < count; i++) {
-        p[i] = fw_cfg_next(dev);
+    if (size == 2 && off == FW_CFG_SELECTOR) {
+        item_select(opaque, (uint16_t)val);
     }
 }
 
-/* The ports overlap: a word at 510h is the selector, a byte at 511h is data. The first row wins. */
-static const struct reg fw_cfg_regs[] = {
-    {1, 1, BUS_W1, fw_cfg_data_read, NULL, "data", fw_cfg_data_read_rep, NULL},
-    {0, 2, BUS_W2, NULL, fw_cfg_selector_write, "selector", NULL, NULL},
-};
+/* Zeros follow an item's end. */
+static void data_read_rep(void *opaque, uint32_t off, unsigned size, uint32_t count, void *buf)
+{
+    struct fw_cfg *f = opaque;
+    struct fw_cfg_item item = item_find(f, f->s->selector);
+    uint32_t left = item_left(f, &item);
+    uint32_t bytes = size * count;
+    uint32_t n = bytes < left ? bytes : left;
+
+    if (n) {
+        memcpy(buf, item.data + f->s->offset, n);
+    }
+    memset((uint8_t *)buf + n, 0, bytes - n);
+    offset_advance(f->s, n);
+}
+
+static uint64_t data_read(void *opaque, uint32_t off, unsigned size)
+{
+    uint8_t byte = 0xff;
+
+    if (size == 1 && off == FW_CFG_DATA) {
+        data_read_rep(opaque, off, 1, 1, &byte);
+        return byte;
+    }
+    return UINT64_MAX;
+}
 
 /* --- DMA --- */
 
-struct fw_cfg_access {
-    uint32_t control;
-    uint32_t length;
-    uint64_t address;
-};
-
-static bool fw_cfg_dma_skip(struct fw_cfg *f, const struct fw_cfg_access *a)
+/* Zeros into guest RAM, a piece at a time. */
+static bool dma_zero(struct dma *dma, uint64_t gpa, uint32_t len)
 {
-    struct fw_cfg_item item = fw_cfg_item(f, f->s->selector);
-    uint32_t left = item.len - f->s->offset;
+    static const uint8_t zeros[512];
 
-    f->s->offset += a->length < left ? a->length : left;
-    return true;
-}
+    while (len) {
+        uint32_t n = len < sizeof(zeros) ? len : (uint32_t)sizeof(zeros);
 
-/* Copies what the item has left, then zeros, up to the length asked for. */
-static bool fw_cfg_dma_read(struct fw_cfg *f, const struct fw_cfg_access *a)
-{
-    static const uint8_t zeros[4096];
-    struct fw_cfg_item item = fw_cfg_item(f, f->s->selector);
-    uint32_t left = item.len - f->s->offset;
-    uint32_t n = a->length < left ? a->length : left;
-    uint64_t gpa = a->address + n;
-
-    if (a->length > DMA_MAX_BYTES) {
-        return false;
-    }
-    if (n && !dma_write(f->dma, a->address, item.data + f->s->offset, n)) {
-        return false;
-    }
-    f->s->offset += n;
-    for (uint32_t rest = a->length - n; rest;) {
-        uint32_t step = rest < sizeof(zeros) ? rest : (uint32_t)sizeof(zeros);
-
-        if (!dma_write(f->dma, gpa, zeros, step)) {
+        if (!dma_write(dma, gpa, zeros, n)) {
             return false;
         }
-        gpa += step;
-        rest -= step;
+        gpa += n;
+        len -= n;
     }
     return true;
 }
 
-/* The descriptor is copied once; its control word takes the result (0, or the error bit). */
-static void fw_cfg_dma_run(struct fw_cfg *f, uint64_t descriptor)
+static bool dma_read_item(struct fw_cfg *f, uint64_t gpa, uint32_t len)
 {
-    uint8_t raw[16];
-    uint8_t result[4] = {0};
-    bool ok = true;
+    struct fw_cfg_item item = item_find(f, f->s->selector);
+    uint32_t left = item_left(f, &item);
+    uint32_t n = len < left ? len : left;
+    bool ok = len - n <= DMA_MAX_PADDING && gpa <= UINT64_MAX - len;
 
-    if (!dma_read(f->dma, descriptor, raw, sizeof(raw))) {
-        return; /* nowhere to put a result either */
-    }
-    struct fw_cfg_access a = {get_be32(raw), get_be32(raw + 4),
-                              (uint64_t)get_be32(raw + 8) << 32 | get_be32(raw + 12)};
-
-    if (a.control & DMA_SELECT) {
-        fw_cfg_select(f, (uint16_t)(a.control >> 16));
-    }
-    if (a.control & DMA_READ) {
-        ok = fw_cfg_dma_read(f, &a);
-    } else if (a.control & DMA_WRITE) {
-        ok = a.length == 0;
-    } else if (a.control & DMA_SKIP) {
-        ok = fw_cfg_dma_skip(f, &a);
-    }
-    put_be32(result, ok ? 0 : DMA_ERROR);
-    dma_write(f->dma, descriptor, result, sizeof(result));
+    ok = ok && (n == 0 || dma_write(f->dma, gpa, item.data + f->s->offset, n));
+    ok = ok && dma_zero(f->dma, gpa + n, len - n);
+    offset_advance(f->s, n);
+    return ok;
 }
 
-static uint64_t fw_cfg_dma_address_read(void *dev, uint32_t off, unsigned size)
+/* Carries out one request block; false makes it end with the error bit. */
+static bool dma_execute(struct fw_cfg *f, const uint8_t *block)
 {
-    uint64_t be = __builtin_bswap64(DMA_SIGNATURE);
+    uint32_t control = be32(&block[0]);
+    uint32_t length = be32(&block[4]);
+    uint64_t gpa = (uint64_t)be32(&block[8]) << 32 | be32(&block[12]);
 
-    return be >> (off * 8);
+    if (control & DMA_SELECT) {
+        item_select(f, (uint16_t)(control >> 16));
+    }
+    if (control & DMA_READ) {
+        return dma_read_item(f, gpa, length);
+    }
+    if (control & DMA_WRITE) {
+        return false;
+    }
+    if (control & DMA_SKIP) {
+        offset_advance(f->s, length);
+    }
+    return true;
 }
 
-/* Big-endian; writing the lower half (the last four bytes) starts the transfer. */
-static void fw_cfg_dma_address_write(void *dev, uint32_t off, unsigned size, uint64_t val)
+/* The block is fetched once; only its control word is written back. */
+static void dma_start(struct fw_cfg *f)
 {
-    struct fw_cfg *f = dev;
-    uint32_t half = __builtin_bswap32((uint32_t)val);
+    uint64_t gpa = f->s->dma_address;
+    uint8_t block[16];
+    uint8_t status[4];
 
-    if (off == 0) {
-        f->s->dma_address = (uint64_t)half << 32;
+    f->s->dma_address = 0;
+    if (!dma_read(f->dma, gpa, block, sizeof(block))) {
         return;
     }
-    uint64_t descriptor = f->s->dma_address | half;
-    f->s->dma_address = 0;
-    fw_cfg_dma_run(f, descriptor);
+    put_be(status, dma_execute(f, block) ? 0 : DMA_ERROR, sizeof(status));
+    (void)dma_write(f->dma, gpa, status, sizeof(status));
 }
 
-static const struct reg fw_cfg_dma_regs[] = {
-    {0, 4, BUS_W4, fw_cfg_dma_address_read, fw_cfg_dma_address_write, "DMA address high", NULL,
-     NULL},
-    {4, 4, BUS_W4, fw_cfg_dma_address_read, fw_cfg_dma_address_write, "DMA address low", NULL,
-     NULL},
+static uint64_t dma_address_read(void *opaque, uint32_t off, unsigned size)
+{
+    uint8_t signature[8];
+    uint64_t val = 0;
+
+    put_be(signature, DMA_SIGNATURE, sizeof(signature));
+    memcpy(&val, &signature[off - FW_CFG_DMA], size);
+    return val;
+}
+
+/* Only whole halves count. They are big-endian: the value arrives byte-swapped. */
+static void dma_address_write(void *opaque, uint32_t off, unsigned size, uint64_t val)
+{
+    struct fw_cfg *f = opaque;
+    uint32_t half = __builtin_bswap32((uint32_t)val);
+
+    if (size != 4) {
+        return;
+    }
+    if (off == FW_CFG_DMA) {
+        f->s->dma_address = (uint64_t)half << 32;
+    } else if (off == FW_CFG_DMA + 4) {
+        f->s->dma_address |= half;
+        dma_start(f);
+    }
+}
+
+static const struct reg fw_cfg_regs[] = {
+    {FW_CFG_SELECTOR, 2, BUS_W1 | BUS_W2, data_read, selector_write, "selector, data",
+     data_read_rep, NULL},
+    {FW_CFG_DMA, 8, BUS_W1 | BUS_W2 | BUS_W4, dma_address_read, dma_address_write, "DMA address"},
 };
 
-/* --- device --- */
+/* --- set-up --- */
+
+/* Count, then 64 bytes per file: size, key, reserved, name. */
+static void directory_build(struct fw_cfg *f)
+{
+    put_be(f->directory, f->nfiles, 4);
+    for (unsigned i = 0; i < f->nfiles; i++) {
+        uint8_t *entry = &f->directory[4 + 64 * i];
+
+        memset(entry, 0, 64);
+        put_be(&entry[0], f->file[i].len, 4);
+        put_be(&entry[4], KEY_FILE_FIRST + i, 2);
+        memcpy(&entry[8], f->file[i].name, FW_CFG_NAME);
+    }
+}
+
+int fw_cfg_add_file(struct fw_cfg *f, const char *name, const void *data, uint32_t len)
+{
+    unsigned at = 0;
+
+    if (!*name || strlen(name) >= FW_CFG_NAME) {
+        return -EINVAL;
+    }
+    while (at < f->nfiles && strcmp(f->file[at].name, name) < 0) {
+        at++;
+    }
+    if (at < f->nfiles && strcmp(f->file[at].name, name) == 0) {
+        return -EEXIST;
+    }
+    if (f->nfiles == FW_CFG_MAX_FILES) {
+        return -ENOSPC;
+    }
+    memmove(&f->file[at + 1], &f->file[at], (f->nfiles - at) * sizeof(f->file[0]));
+    f->file[at] = (struct fw_cfg_file){.len = len, .data = data};
+    memcpy(f->file[at].name, name, strlen(name));
+    f->nfiles++;
+    directory_build(f);
+    return 0;
+}
+
+int fw_cfg_add_item(struct fw_cfg *f, uint16_t key, const void *data, uint32_t len)
+{
+    if (key >= KEY_FILE_FIRST && key < 0x8000) {
+        return -EINVAL;
+    }
+    if (item_find(f, key).data) {
+        return -EEXIST;
+    }
+    if (f->nitems == FW_CFG_MAX_ITEMS) {
+        return -ENOSPC;
+    }
+    f->item[f->nitems++] = (struct fw_cfg_item){key, len, data};
+    return 0;
+}
+
+/* Numbers that every machine has, little endian in f->small. */
+static int items_add(struct fw_cfg *f, const struct fw_cfg_config *config)
+{
+    const struct {
+        uint16_t key;
+        uint8_t bytes;
+        uint64_t val;
+    } number[] = {
+        {KEY_ID, 4, ID_TRADITIONAL | ID_DMA}, {KEY_RAM_SIZE, 8, config->ram_bytes},
+        {KEY_NB_CPUS, 2, config->vcpus},      {KEY_BOOT_MENU, 2, config->boot_menu},
+        {KEY_MAX_CPUS, 2, config->vcpus},     {KEY_IRQ0_OVERRIDE, 4, 1},
+    };
+    int err = fw_cfg_add_item(f, KEY_SIGNATURE, "QEMU", 4);
+    uint8_t *p = f->small;
+
+    for (unsigned i = 0; i < sizeof(number) / sizeof(number[0]) && !err; i++) {
+        put_le(p, number[i].val, number[i].bytes);
+        err = fw_cfg_add_item(f, number[i].key, p, number[i].bytes);
+        p += number[i].bytes;
+    }
+    return err ? err : fw_cfg_add_item(f, KEY_FILE_DIR, f->directory, sizeof(f->directory));
+}
+
+/* --- life --- */
 
 static void fw_cfg_reset(struct device *dev, enum reset_kind kind)
 {
-    struct fw_cfg *f = (struct fw_cfg *)dev;
-
-    memset(f->s, 0, sizeof(*f->s));
+    *((struct fw_cfg *)dev)->s = (struct fw_cfg_state){0};
 }
 
-/* Selector and offset are checked at use. */
+/* Every selector and offset can be reached, and both are checked where they are used. */
 static int fw_cfg_check(const void *state)
 {
-    return ((const struct fw_cfg_state *)state)->offset <= INT32_MAX ? 0 : -EINVAL;
+    return 0;
 }
 
 static void fw_cfg_resume(struct device *dev)
 {
-    struct fw_cfg *f = (struct fw_cfg *)dev;
-    uint32_t len = fw_cfg_item(f, f->s->selector).len;
-
-    /* Another build may have shorter items: the subtractions above rely on this. */
-    f->s->offset = f->s->offset < len ? f->s->offset : len;
 }
 
 static const struct device_class fw_cfg_class = {
-    .name = "fw_cfg",
+    .name = "fw-cfg",
     .state = &fw_cfg_state_type,
     .reset = fw_cfg_reset,
     .check = fw_cfg_check,
     .resume = fw_cfg_resume,
 };
 
-int fw_cfg_init(struct fw_cfg *f, const struct hw *hw, const struct fw_cfg_config *cfg)
+int fw_cfg_init(struct fw_cfg *f, const struct hw *hw, const struct fw_cfg_config *config)
 {
-    int err = arena_add(hw->arena, &f->dev, &fw_cfg_class, "fw_cfg");
+    int err = arena_add(hw->arena, &f->dev, &fw_cfg_class, "fw-cfg");
 
     if (err) {
         return err;
     }
     f->s = f->dev.state;
     f->dma = hw->dma;
-    f->cfg = *cfg;
-    put_le(f->small + SMALL_ID, ID_TRADITIONAL | ID_DMA, 4);
-    put_le(f->small + SMALL_RAM, cfg->ram_size, 8);
-    put_le(f->small + SMALL_CPUS, cfg->vcpus, 2);
-    put_le(f->small + SMALL_MENU, cfg->boot_menu, 2);
-    put_le(f->small + SMALL_MAX, cfg->vcpus, 2);
-    fw_cfg_directory(f);
-    f->ports =
-        (struct region){.name = "fw_cfg", .regs = fw_cfg_regs, .nregs = 2, .opaque = f, .len = 2};
-    f->dma_ports = (struct region){
-        .name = "fw_cfg DMA", .regs = fw_cfg_dma_regs, .nregs = 2, .opaque = f, .len = 8};
-    err = bus_map(hw->pio, &f->ports, 0x510);
-    return err ? err : bus_map(hw->pio, &f->dma_ports, 0x514);
+    f->nitems = 0;
+    f->nfiles = 0;
+    directory_build(f);
+    err = items_add(f, config);
+    if (err) {
+        return err;
+    }
+    f->ports = (struct region){
+        .name = "fw-cfg",
+        .regs = fw_cfg_regs,
+        .nregs = sizeof(fw_cfg_regs) / sizeof(fw_cfg_regs[0]),
+        .opaque = f,
+        .len = FW_CFG_LEN,
+    };
+    return bus_map(hw->pio, &f->ports, FW_CFG_BASE);
 }
