@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define RING_ENTRIES 32u
@@ -286,6 +287,14 @@ struct block_file *block_file_new(struct block_ring *r, int fd, bool readonly, c
     return f;
 }
 
+/* liburing 2.3 declares these two and does not export them. */
+static int ring_register(struct block_ring *r, unsigned opcode, const void *arg, unsigned n)
+{
+    long rc = syscall(__NR_io_uring_register, r->uring.ring_fd, opcode, arg, n);
+
+    return rc < 0 ? -errno : 0;
+}
+
 /* What the ring may do from now on, whoever fills it. */
 static int ring_restrict(struct block_ring *r)
 {
@@ -300,7 +309,7 @@ static int ring_restrict(struct block_ring *r)
     }
     res[sizeof(ops)].opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED;
     res[sizeof(ops)].sqe_flags = IOSQE_FIXED_FILE;
-    return io_uring_register_restrictions(&r->uring, res, sizeof(ops) + 1);
+    return ring_register(r, IORING_REGISTER_RESTRICTIONS, res, sizeof(ops) + 1);
 }
 
 int block_ring_start(struct block_ring *r)
@@ -315,7 +324,7 @@ int block_ring_start(struct block_ring *r)
         rc = io_uring_register_files(&r->uring, fd, r->nfiles);
     }
     rc = rc < 0 ? rc : ring_restrict(r);
-    return rc < 0 ? rc : io_uring_enable_rings(&r->uring);
+    return rc < 0 ? rc : ring_register(r, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 }
 
 int block_ring_fd(const struct block_ring *r)
