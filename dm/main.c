@@ -3,7 +3,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "loop.h"
@@ -14,6 +17,36 @@
 static struct loop loop;
 static struct machine machine;
 
+static int signals;
+
+/* Told to end: the disks are flushed on the way out. */
+static void signalled(void *opaque, uint32_t events)
+{
+    struct signalfd_siginfo info;
+
+    if (read(signals, &info, sizeof(info)) == sizeof(info)) {
+        loop.quit = true;
+    }
+}
+
+static void signals_init(void)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (signals < 0 || loop_add(&loop, signals, EPOLLIN, signalled, NULL) < 0) {
+        die("signalfd: cannot be had on this kernel");
+    }
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
 int main(int argc, char **argv)
 {
     struct dm_options options;
@@ -23,12 +56,11 @@ int main(int argc, char **argv)
     log_init("cleave-dm", -1, LOG_WARN);
     options_parse(&options, argc, argv);
     log_init("cleave-dm", options.log_fd, options.verbose ? LOG_INFO : LOG_WARN);
-    signal(SIGPIPE, SIG_IGN);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
     rc = loop_init(&loop);
     if (rc) {
         die("epoll: %s", strerror(-rc));
     }
+    signals_init();
     if (!machine_init(&machine, &options, &loop, err, sizeof(err))) {
         die("%s", err);
     }
