@@ -51,6 +51,7 @@ struct half {
     int qmp_fd; /* our end until qmp is made, the half's number before */
     int status; /* waitpid's, once pid is 0 again */
     bool ended;
+    bool killed; /* by us */
 };
 
 /* Files that the halves read; -1: not used. */

@@ -100,8 +100,13 @@ bool guest_stop(struct guest *g, GError **error)
 
 bool guest_cont(struct guest *g, GError **error)
 {
-    g->running = call(&g->dm, "cont", error) && call(&g->hv, "cont", error);
-    return g->running;
+    if (!call(&g->dm, "cont", error)) {
+        return false;
+    }
+    g->running = true; /* the guest may end before the core's answer is read */
+    bool good = call(&g->hv, "cont", error);
+    g->running = g->running && good;
+    return good;
 }
 
 bool guest_reset(struct guest *g, GError **error)
@@ -170,31 +175,40 @@ static void dm_event(void *opaque, const char *event, JsonObject *data)
 
 /* Start. */
 
-/* A half that ended before it was up has said why; its line is the only one. */
-static void start_failed(struct guest *g)
+/* A half that refused its settings has said why; else the one that was killed; else anybody. */
+static struct half *start_culprit(struct guest *g)
 {
     struct half *const halves[] = {&g->hv, &g->dm};
-    struct half *culprit = NULL;
+    struct half *best = &g->hv;
+    int best_rank = -1;
     for (unsigned i = 0; i < G_N_ELEMENTS(halves); i++) {
-        half_wait(g, halves[i], FATE_MS);
-        if (!culprit && halves[i]->ended && halves[i]->errors->len > 0) {
-            culprit = halves[i];
+        struct half *h = halves[i];
+        int rank = 0;
+        if (h->ended && !h->killed) {
+            bool refused = WIFEXITED(h->status) && WEXITSTATUS(h->status) == STATUS_SETTING;
+            rank = refused && h->errors->len > 0 ? 3 : WIFSIGNALED(h->status) ? 2 : 1;
+        }
+        if (rank > best_rank) {
+            best_rank = rank;
+            best = h;
         }
     }
-    if (culprit && WIFEXITED(culprit->status)) {
-        half_errors_flush(culprit);
-        guest_end(g, WEXITSTATUS(culprit->status) == 2 ? STATUS_SETTING : STATUS_INTERNAL, NULL);
+    return best;
+}
+
+static void start_failed(struct guest *g)
+{
+    half_wait(g, &g->hv, START_STEP);
+    half_wait(g, &g->dm, START_STEP);
+    struct half *h = start_culprit(g);
+    bool said = h->errors->len > 0;
+    half_errors_flush(h);
+    if (said && WIFEXITED(h->status) && WEXITSTATUS(h->status) == STATUS_SETTING) {
+        guest_end(g, STATUS_SETTING, NULL);
         return;
     }
-    for (unsigned i = 0; i < G_N_ELEMENTS(halves) && !g->ending.over; i++) {
-        half_errors_flush(halves[i]);
-        if (halves[i]->ended && !(WIFSIGNALED(halves[i]->status) && i == 0 && !culprit)) {
-            culprit = halves[i];
-        }
-    }
-    culprit = culprit ? culprit : &g->hv;
-    g_autofree char *fate = half_fate(culprit);
-    guest_end(g, STATUS_INTERNAL, "%s %s before guest %s ran", culprit->program, fate, g->name);
+    g_autofree char *fate = half_fate(h);
+    guest_end(g, STATUS_INTERNAL, "%s %s before guest %s ran", h->program, fate, g->name);
 }
 
 /* Waits until `h` speaks. False: a half ended, or too late. */
@@ -506,7 +520,7 @@ static void finish(struct guest *g)
         if (g->o.screenshot) {
             screenshot(g);
         }
-        bool alive = !half_reap(&g->dm);
+        bool alive = !half_reap(&g->dm) && !half_reap(&g->hv); /* it may give up without a core */
         half_quit(g, &g->dm, FLUSH_MS);
         if (alive && g->dm.status != 0) {
             g_autofree char *fate = half_fate(&g->dm);

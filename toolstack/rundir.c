@@ -16,7 +16,7 @@
 #include "log.h"
 #include "options.h"
 
-#define LOCK_WAIT_MS 2000 /* a janitor that is just cleaning up */
+#define LOCK_WAIT_MS 1000 /* a janitor that is just cleaning up */
 
 const char *rundir_base(void)
 {

@@ -338,6 +338,7 @@ void half_kill(struct half *h)
 {
     if (h->pid > 0) {
         kill(h->pid, SIGKILL);
+        h->killed = true;
         if (waitpid(h->pid, &h->status, 0) == h->pid) {
             h->ended = true;
         }
