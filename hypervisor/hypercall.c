@@ -21,6 +21,7 @@
 
 #include "cpuid.h"
 #include "hv.h"
+#include "vcpu.h"
 
 #define XEN_ENOSYS   38
 #define HCALL_STUB   32u
@@ -29,6 +30,15 @@
 #define POPULATE_MAX 65536u /* extents per call; more is answered by a partial count */
 #define EXTENT_SHIFT 6u     /* memory_op: command in the low bits, first extent above */
 #define EXTRAVERSION ".0-cleave"
+
+/* The public header's names stand for older calls, unless one asks for a version of its interface. */
+enum {
+    CALL_MEMORY_OP = 12,
+    CALL_XEN_VERSION = 17,
+    CALL_SCHED_OP = 29,
+    CALL_EVENT_CHANNEL_OP = 32,
+    CALL_HVM_OP = 34,
+};
 
 /* 32-bit layouts of the public structs. */
 struct populate32 {
@@ -315,15 +325,15 @@ static int64_t call_hvm_op(struct call *c)
 /* Only protected-mode kernels may call; finds out where the arguments lie. */
 static int64_t call_mode(struct call *c, const struct kvm_regs *regs)
 {
-    struct kvm_sregs s;
+    const struct kvm_sregs *s = vcpu_sregs(c->vcpu);
 
-    if (ioctl(c->vcpu->fd, KVM_GET_SREGS, &s) < 0) {
+    if (!s) {
         return -EFAULT;
     }
-    if (!(s.cr0 & 1) || (regs->rflags & (1u << 17)) || s.ss.dpl) {
+    if (!(s->cr0 & 1) || (regs->rflags & (1u << 17)) || s->ss.dpl) {
         return -EPERM;
     }
-    c->long_mode = (s.efer & (1u << 10)) && s.cs.l;
+    c->long_mode = (s->efer & (1u << 10)) && s->cs.l;
     if (c->long_mode) {
         const uint64_t arg[] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8};
 
@@ -344,19 +354,19 @@ void hypercall(struct vcpu *vcpu, struct kvm_regs *regs)
 
     if (!rc) {
         switch ((uint32_t)regs->rax) {
-        case __HYPERVISOR_memory_op:
+        case CALL_MEMORY_OP:
             rc = call_memory_op(&c);
             break;
-        case __HYPERVISOR_xen_version:
+        case CALL_XEN_VERSION:
             rc = call_xen_version(&c);
             break;
-        case __HYPERVISOR_sched_op:
+        case CALL_SCHED_OP:
             rc = call_sched_op(&c);
             break;
-        case __HYPERVISOR_event_channel_op:
+        case CALL_EVENT_CHANNEL_OP:
             rc = call_event_channel_op(&c);
             break;
-        case __HYPERVISOR_hvm_op:
+        case CALL_HVM_OP:
             rc = call_hvm_op(&c);
             break;
         default:

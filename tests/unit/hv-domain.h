@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hv.h"
+#include "vcpu.h"
 
 #define DOMAIN_RAM     (16u << 20)
 #define DOMAIN_SPECIAL (HV_SPECIAL_END - HV_SPECIAL_START)
@@ -59,6 +60,11 @@ bool vcpu_write(struct vcpu *vcpu, uint64_t addr, const void *buf, size_t len)
         memcpy(p, buf, len);
     }
     return p;
+}
+
+const struct kvm_sregs *vcpu_sregs(struct vcpu *vcpu)
+{
+    return &vcpu->sregs;
 }
 
 void vcpu_fix_lvt0(struct vcpu *vcpu)
