@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The hypervisor core: one guest on /dev/kvm. This header holds the central structs and the
- * functions between the core's files; hv.c creates, stops and resets a guest, main.c is the process.
+ * functions between the core's files; hv.c creates, stops and resets a guest, main.c is the
+ * process.
  *
  * Threads: one per vCPU; "control" serves the device model's socket; "timer" runs the chips'
  * deadlines; the main thread serves the monitor. Locks, outermost first:
@@ -81,11 +82,11 @@ struct vcpu {
     int fd;
     struct kvm_run *run;
     pthread_t thread;
-    bool started;      /* the thread exists */
-    int wake_fd;       /* eventfd by which a device model wakes this thread */
-    bool parked;       /* run.lock: not in the guest, nothing pending in KVM */
-    bool waiting;      /* run.lock: at a pending ioreq */
-    bool pending;      /* an exit has been handled that only KVM_RUN completes */
+    bool started; /* the thread exists */
+    int wake_fd;  /* eventfd by which a device model wakes this thread */
+    bool parked;  /* run.lock: not in the guest, nothing pending in KVM */
+    bool waiting; /* run.lock: at a pending ioreq */
+    bool pending; /* an exit has been handled that only KVM_RUN completes */
     struct stats_vcpu *stats;
     /* Adaptive spinning (spin.c). */
     uint32_t spin_ns;
@@ -93,6 +94,7 @@ struct vcpu {
     uint64_t cpu_seen; /* CPU time of the thread when last looked at */
     /* exit.c: what makes a REP worth decoding. */
     uint64_t last_rip;
+    uint64_t plain_rip; /* known not to be one */
     bool sregs_valid;
     struct kvm_sregs sregs;
     struct vcpu_reset_state *at_reset;
@@ -132,7 +134,7 @@ struct hv {
         bool was_running; /* clocks run */
         enum hv_reason reason;
         char detail[512];
-        int notify_fd; /* eventfd: the main thread looks at reason */
+        int notify_fd;    /* eventfd: the main thread looks at reason */
         atomic_bool stop; /* vCPU threads leave the guest */
         atomic_bool quit;
         atomic_bool abandon; /* waits for the device model end at once with all ones */
@@ -144,11 +146,16 @@ struct hv {
     struct hv_route route;
 
     uint64_t params[HV_MAX_PARAMS]; /* HVM_PARAM_*, params.c */
-    pthread_mutex_t params_lock; /* innermost; the store too */
+    pthread_mutex_t params_lock;    /* innermost; the store too */
     uint32_t store_skip; /* payload still to come of a request too long for the store's ring */
     /* Guest-physical addresses of hypercall pages written so far are not kept: the guest owns them.
      * The frame that XENMEM_add_to_physmap placed shared_info at, 0 when none. */
     uint64_t shared_info_gfn;
+
+    /* While stopped: KVM's clock, and what was left of each LAPIC's timer (0: not running). */
+    struct kvm_clock_data clock;
+    uint64_t stopped_at;
+    uint32_t lapic_left[CORE_MAX_VCPUS];
 
     struct stats_page *stats;
     size_t stats_size;
@@ -161,7 +168,8 @@ struct hv {
 /* Creates VM, memory, irq chips, vCPUs (threads parked) and builds the domain. Bad settings and a
  * poor host end the process with one line and status 2. */
 void hv_create(struct hv *hv, const struct hv_config *cfg);
-/* Starts and stops the vCPUs. hv_stop returns when none runs guest code; guest timers stand still. */
+/* Starts and stops the vCPUs. hv_stop returns when none runs guest code; guest timers stand still.
+ */
 void hv_cont(struct hv *hv);
 void hv_stop(struct hv *hv);
 /* Everything as after hv_create; the guest must be stopped. 0 or -errno. */

@@ -11,16 +11,23 @@
 #define IRQ_GSIS     28u
 #define IRQ_SCI      9u
 
-/* Who holds a line; a GSI is high while anybody holds it. */
-enum irq_source { IRQ_FROM_DM, IRQ_FROM_RTC, IRQ_FROM_PM, IRQ_FROM_HPET, IRQ_SOURCES };
+/* Who holds an input; it is high while anybody holds it. INTX is XEN_DMOP_set_pci_intx_level. */
+enum irq_source { IRQ_FROM_DM, IRQ_FROM_INTX, IRQ_FROM_RTC, IRQ_FROM_PM, IRQ_FROM_HPET };
 
+/* Inputs are GSIs 0-23 and PCI links A-D; links that share all their pins share one GSI. */
 struct hv_irq {
     pthread_mutex_t lock;
-    uint8_t held[IRQ_GSIS]; /* bit per source */
+    bool qemu;              /* firmware mode qemu: links use the IOAPIC pins of their routes */
+    uint8_t held[IRQ_GSIS]; /* per input: bit per source */
+    uint8_t line[IRQ_GSIS]; /* per GSI: level that KVM was told */
     uint8_t link_route[4];  /* ISA IRQ of PCI link A-D, 0 when off */
     uint8_t intx[32];       /* bit per pin of each device of bus 0: set_pci_intx_level */
+    unsigned link_gsi[4];
     int wire_fd[CORE_WIRES];     /* irqfd bound to a wire, -1 */
     int resample_fd[CORE_WIRES]; /* for level wires */
+    struct kvm_irqchip chip_at_start[3];
+    struct kvm_pit_state2 pit_at_start;
+    struct kvm_pit_state2 pit_frozen;
 };
 
 struct hv;
@@ -30,8 +37,8 @@ void irq_create(struct hv *hv);
 /* All lines low, nothing asserted by an irqfd, routes and chips as at start. */
 void irq_reset(struct hv *hv);
 
-/* A source's level of a GSI (0..27). */
-void irq_set_gsi(struct hv *hv, enum irq_source source, unsigned gsi, int level);
+/* A source's level of an input: GSI 0..23, or IRQ_GSI_LINK + link. */
+void irq_set_input(struct hv *hv, enum irq_source source, unsigned input, int level);
 
 /* Line changes that came back beside a slot. Values are hostile. */
 void irq_apply_side(struct hv *hv, uint32_t changed, uint32_t level, uint32_t pulsed);
@@ -47,5 +54,14 @@ int irq_lower_wire(struct hv *hv, unsigned wire);
 
 /* HPET legacy replacement: the PIT's output is disconnected from IRQ 0. */
 void irq_set_hpet_legacy(struct hv *hv, bool on);
+
+/* The PIT stands still while the guest is stopped. `paused` is how long it was, in ns. */
+void irq_freeze_pit(struct hv *hv);
+void irq_thaw_pit(struct hv *hv, uint64_t paused);
+
+/* GSI routes for the present link routes, no KVM in it. Returns the number of entries. */
+unsigned irq_build_routes(const struct hv_irq *irq, struct kvm_irq_routing_entry *e, unsigned max);
+/* Which GSI each link uses: link_gsi from link_route. */
+void irq_group_links(struct hv_irq *irq);
 
 #endif

@@ -6,8 +6,8 @@
 #ifndef CLEAVE_HYPERVISOR_MEM_H
 #define CLEAVE_HYPERVISOR_MEM_H
 
-#define MEM_MAX_SLOTS MEMMAP_MAX_FLAT
-#define MEM_MAX_PIECES 40u /* mappings of the device model */
+#define MEM_MAX_SLOTS  MEMMAP_MAX_FLAT
+#define MEM_MAX_PIECES 32u /* mappings of the device model */
 
 /* Guest RAM at [gpa, gpa+len), in this process at host. */
 struct mem_ram {
@@ -41,8 +41,10 @@ struct hv_mem {
     struct {
         uint8_t *host;
         uint64_t size;
+        bool writable;
     } object[MEM_MAX_OBJECTS];
     struct mem_slot slot[MEM_MAX_SLOTS];
+    uint8_t *dirty[MEM_MAX_SLOTS]; /* logged slots: pages not yet told to the device model */
 };
 
 struct hv;
@@ -56,17 +58,25 @@ void mem_reset(struct hv *hv);
  * inside one RAM piece; NULL otherwise. Valid for the guest's life. */
 void *mem_ram_ptr(struct hv *hv, uint64_t gpa, uint64_t len);
 
+/* What the guest sees at gpa, within one page: a host pointer, NULL for registers and, when it is
+ * to be written, ROM. */
+uint8_t *mem_seen(struct hv *hv, uint64_t gpa, bool write);
+/* Whether the guest sees plain RAM there, at its own address: what a device model can reach. */
+bool mem_is_ram(struct hv *hv, uint64_t gpa, uint64_t len);
+
 /* Control operations; 0 or -errno. mem_add_object takes over fd on success. */
 int mem_add_object(struct hv *hv, const struct core_object *o, int fd);
 int mem_map(struct hv *hv, const struct core_map *m);
 int mem_unmap(struct hv *hv, const struct core_map *m);
-/* Dirty bits of a logged slot into `bitmap` (at most 4096 bytes). */
-int mem_get_dirty(struct hv *hv, const struct core_vram_log *l, uint8_t *bitmap);
+/* Dirty bits of a logged slot into `bitmap` (room for 4096 bytes); *len is what was filled. */
+int mem_get_dirty(struct hv *hv, const struct core_vram_log *l, uint8_t *bitmap, size_t *len);
 
 /*
- * Slot diffing: `want` from the resolved map, split at the permanent boundaries. Returns their
- * number. Pieces without slot (MEM_HOLE) are left out.
+ * Slot diffing (no KVM in it): `want` from the resolved map, each piece split at `cut` (sorted
+ * guest physical addresses). Returns how many.
  */
-unsigned mem_slots_from_map(const struct memmap *map, struct mem_slot *want, unsigned max);
+unsigned mem_slots_wanted(const struct memmap *map, const uint64_t *cut, unsigned ncut,
+                          struct mem_slot *want, unsigned max);
+bool mem_slot_listed(const struct mem_slot *list, unsigned n, const struct mem_slot *s);
 
 #endif

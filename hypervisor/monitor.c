@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "monitor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "qmp.h"
+
+struct monitor {
+    struct hv *hv;
+    struct qmp *qmp;
+    bool started; /* has been continued once */
+    bool ended;   /* SHUTDOWN was sent and nothing has happened since */
+    bool quit;
+};
+
+static const char *status_name(const struct monitor *m)
+{
+    if (m->hv->run.was_running) {
+        return "running";
+    }
+    if (m->ended) {
+        return "shutdown";
+    }
+    return m->started ? "paused" : "prelaunch";
+}
+
+static JsonNode *node_of(JsonObject *o)
+{
+    JsonNode *n = json_node_alloc();
+
+    json_node_init_object(n, o);
+    json_object_unref(o);
+    return n;
+}
+
+static JsonNode *cmd_status(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
+                            GError **error)
+{
+    struct monitor *m = opaque;
+    JsonObject *o = json_object_new();
+
+    json_object_set_string_member(o, "status", status_name(m));
+    json_object_set_boolean_member(o, "running", m->hv->run.was_running);
+    return node_of(o);
+}
+
+static JsonNode *cmd_cont(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
+                          GError **error)
+{
+    struct monitor *m = opaque;
+
+    m->started = true;
+    m->ended = false;
+    hv_cont(m->hv);
+    return NULL;
+}
+
+static JsonNode *cmd_stop(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
+                          GError **error)
+{
+    hv_stop(((struct monitor *)opaque)->hv);
+    return NULL;
+}
+
+static JsonNode *cmd_reset(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
+                           GError **error)
+{
+    struct monitor *m = opaque;
+    int err = hv_reset(m->hv);
+
+    m->ended = false;
+    if (err) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "reset failed: %s", strerror(-err));
+    }
+    return NULL;
+}
+
+static JsonNode *cmd_powerdown(void *opaque, JsonObject *args, struct qmp_fds *in,
+                               struct qmp_fds *out, GError **error)
+{
+    chips_power_button(((struct monitor *)opaque)->hv);
+    return NULL;
+}
+
+static JsonNode *cmd_nmi(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
+                         GError **error)
+{
+    struct hv *hv = ((struct monitor *)opaque)->hv;
+
+    for (unsigned i = 0; i < hv->nvcpus; i++) {
+        ioctl(hv->vcpu[i].fd, KVM_NMI);
+    }
+    return NULL;
+}
+
+static JsonNode *cmd_stats(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
+                           GError **error)
+{
+    struct hv *hv = ((struct monitor *)opaque)->hv;
+    JsonObject *o = json_object_new();
+
+    out->fd[out->n++] = hv->stats_fd;
+    json_object_set_int_member(o, "size", (gint64)hv->stats_size);
+    json_object_set_int_member(o, "vcpus", hv->nvcpus);
+    return node_of(o);
+}
+
+static JsonNode *cmd_quit(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
+                          GError **error)
+{
+    ((struct monitor *)opaque)->quit = true;
+    return NULL;
+}
+
+static const struct qmp_command commands[] = {
+    {"query-status", cmd_status},
+    {"cont", cmd_cont},
+    {"stop", cmd_stop},
+    {"system_reset", cmd_reset},
+    {"system_powerdown", cmd_powerdown},
+    {"query-stats", cmd_stats},
+    {"nmi", cmd_nmi},
+    {"quit", cmd_quit},
+    {NULL, NULL},
+};
+
+/* The guest ended: everything stands still before the monitor hears of it. */
+static void tell_shutdown(struct monitor *m)
+{
+    struct hv *hv = m->hv;
+    uint64_t count;
+    char detail[sizeof(hv->run.detail)];
+    enum hv_reason reason;
+
+    if (read(hv->run.notify_fd, &count, sizeof(count)) < 0) {
+        return;
+    }
+    hv_stop(hv);
+    pthread_mutex_lock(&hv->run.lock);
+    reason = hv->run.reason;
+    hv->run.reason = HV_REASON_NONE;
+    memcpy(detail, hv->run.detail, sizeof(detail));
+    pthread_mutex_unlock(&hv->run.lock);
+    if (reason == HV_REASON_NONE) {
+        return;
+    }
+    JsonObject *data = json_object_new();
+
+    json_object_set_string_member(data, "reason", hv_reason_name(reason));
+    json_object_set_string_member(data, "detail", detail);
+    m->ended = true;
+    log_info("guest stopped: %s: %s", hv_reason_name(reason), detail);
+    qmp_event(m->qmp, "SHUTDOWN", data);
+}
+
+void monitor_run(struct hv *hv)
+{
+    struct monitor m = {.hv = hv};
+    bool alive = true;
+
+    m.qmp = qmp_server_new(hv->cfg.monitor_fd, "cleave-hv", commands, &m);
+    while (alive && !m.quit) {
+        struct pollfd p[2] = {{.fd = qmp_fd(m.qmp), .events = POLLIN},
+                              {.fd = hv->run.notify_fd, .events = POLLIN}};
+
+        if (qmp_wants_write(m.qmp)) {
+            p[0].events |= POLLOUT;
+        }
+        if (poll(p, 2, -1) < 0 && errno != EINTR) {
+            break;
+        }
+        if (p[1].revents) {
+            tell_shutdown(&m);
+        }
+        if (p[0].revents) {
+            alive = qmp_process(m.qmp);
+        }
+    }
+    while (alive && qmp_wants_write(m.qmp) && qmp_process(m.qmp)) {
+    }
+    qmp_free(m.qmp);
+}
