@@ -31,9 +31,9 @@ STATE_STRUCT(i8237_channel_state, I8237_CHANNEL_STATE);
 STATE_STRUCT(i8237_unit_state, I8237_UNIT_STATE);
 
 #define I8237_STATE(V, A, S, T)                                                                    \
-    S(T, i8237_unit_state, unit, 2, 1)   /* channels 0-3 (bytes), 4-7 (words) */                   \
-    A(T, uint8_t, page, I8237_PAGES, 1)  /* ports 80h-8Fh: address bits 23-16 */                   \
-    A(T, uint8_t, high, I8237_PAGES, 1)  /* ports 480h-48Fh: address bits 31-24 */
+    S(T, i8237_unit_state, unit, 2, 1)  /* channels 0-3 (bytes), 4-7 (words) */                    \
+    A(T, uint8_t, page, I8237_PAGES, 1) /* ports 80h-8Fh: address bits 23-16 */                    \
+    A(T, uint8_t, high, I8237_PAGES, 1) /* ports 480h-48Fh: address bits 31-24 */
 STATE_STRUCT(i8237_state, I8237_STATE);
 
 struct i8237 {
@@ -52,8 +52,8 @@ int i8237_init(struct i8237 *d, const struct hw *hw);
  * A device's DREQ on channel 0-7 (not 4): moves up to `len` bytes between `buf` and guest RAM and
  * returns how many were moved, less than `len` when the channel is masked, set up for the other
  * direction, or reaches its terminal count first. `to_memory` is the device's direction. In verify
- * mode bytes count but do not move. *tc is set when the channel reached terminal count in this call.
- * Outside RAM, writes vanish and reads give ones, as on the bus.
+ * mode bytes count but do not move. *tc is set when the channel reached terminal count in this
+ * call. Outside RAM, writes vanish and reads give ones, as on the bus.
  */
 uint32_t i8237_transfer(struct i8237 *d, unsigned channel, uint8_t *buf, uint32_t len,
                         bool to_memory, bool *tc);
