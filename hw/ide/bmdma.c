@@ -372,14 +372,16 @@ static bool work_is_transfer(const struct ide_channel *ch)
 
 /*
  * A stop waits for the transfer under way where the back end can, so that nothing moves afterwards;
- * what was not begun is not done.
+ * the rest of the command is not done. A drive that only waits for its bus master goes on waiting.
  */
 static void bm_stop(struct ide_channel *ch)
 {
-    if (ch->s->phase == IDE_BACKEND && work_is_transfer(ch) && !ide_finish(ch)) {
-        ide_end_quietly(ch);
-    } else if (ch->s->phase == IDE_DMA_WAIT) {
-        ide_end_quietly(ch);
+    if (ch->s->phase == IDE_BACKEND && work_is_transfer(ch)) {
+        bool finished = ide_finish(ch);
+
+        if (!finished || ch->s->phase == IDE_DMA_WAIT) {
+            ide_end_quietly(ch);
+        }
     }
     ch->s->bmis &= (uint8_t)~BMIS_ACTIVE;
 }

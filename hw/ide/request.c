@@ -58,7 +58,6 @@ static bool request_fill(struct ide_channel *ch)
 
     r->offset = s->req_offset;
     r->bytes = s->req_bytes;
-    r->nsg = 0;
     switch (s->req) {
     case IDE_REQ_READ:
     case IDE_REQ_WRITE:
@@ -76,9 +75,11 @@ static bool request_fill(struct ide_channel *ch)
         return ch->mapped == s->req_bytes;
     case IDE_REQ_DISCARD:
         r->op = BLK_DISCARD;
+        r->nsg = 0;
         return true;
     default:
         r->op = BLK_FLUSH;
+        r->nsg = 0;
         r->offset = r->bytes = 0;
         return true;
     }
