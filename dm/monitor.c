@@ -100,6 +100,7 @@ static JsonNode *cmd_screendump(void *opaque, JsonObject *args, struct qmp_fds *
     json_object_set_int_member(o, "height", s.height);
     json_object_set_int_member(o, "stride", (gint64)s.width * 4);
     out->fd[out->n++] = fd;
+    out->close = true;
     return node_object(o);
 }
 

@@ -72,17 +72,9 @@ static JsonNode *do_quit(void *opaque, JsonObject *args, struct qmp_fds *in, str
 static JsonNode *forward(struct half *h, const char *command, JsonObject *args, struct qmp_fds *in,
                          struct qmp_fds *out, GError **error)
 {
-    struct qmp_fds got = {.n = 0};
-    JsonNode *n =
-        qmp_call(h->qmp, command, args ? json_object_ref(args) : NULL, in, &got, CALL_MS, error);
-    for (unsigned i = 0; i < got.n; i++) {
-        if (in->n == QMP_MAX_FDS) {
-            close(got.fd[i]);
-            continue;
-        }
-        out->fd[out->n++] = got.fd[i];
-        in->fd[in->n++] = got.fd[i]; /* closed there once the answer has been sent */
-    }
+    args = args ? json_object_ref(args) : NULL;
+    JsonNode *n = qmp_call(h->qmp, command, args, in, out, CALL_MS, error);
+    out->close = true;
     return n;
 }
 

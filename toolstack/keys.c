@@ -11,42 +11,88 @@
 #define MAX_KEYS 8
 
 static const char *const names[] = {
-    "shift",        "shift_r",
-    "alt",          "alt_r",
-    "ctrl",         "ctrl_r",
-    "menu",         "esc",
-    "minus",        "equal",
-    "backspace",    "tab",
-    "bracket_left", "bracket_right",
-    "ret",          "semicolon",
-    "apostrophe",   "grave_accent",
-    "backslash",    "comma",
-    "dot",          "slash",
-    "asterisk",     "spc",
-    "caps_lock",    "num_lock",
-    "scroll_lock",  "kp_divide",
-    "kp_multiply",  "kp_subtract",
-    "kp_add",       "kp_enter",
-    "kp_decimal",   "sysrq",
-    "kp_0",         "kp_1",
-    "kp_2",         "kp_3",
-    "kp_4",         "kp_5",
-    "kp_6",         "kp_7",
-    "kp_8",         "kp_9",
-    "less",         "print",
-    "home",         "pgup",
-    "pgdn",         "end",
-    "left",         "up",
-    "down",         "right",
-    "insert",       "delete",
-    "meta_l",       "meta_r",
-    "compose",      "pause",
-    "f1",           "f2",
-    "f3",           "f4",
-    "f5",           "f6",
-    "f7",           "f8",
-    "f9",           "f10",
-    "f11",          "f12",
+    "shift",
+    "shift_r",
+    "alt",
+    "alt_r",
+    "ctrl",
+    "ctrl_r",
+    "menu",
+    "esc",
+    "minus",
+    "equal",
+    "backspace",
+    "tab",
+    "bracket_left",
+    "bracket_right",
+    "ret",
+    "semicolon",
+    "apostrophe",
+    "grave_accent",
+    "backslash",
+    "comma",
+    "dot",
+    "slash",
+    "asterisk",
+    "spc",
+    "caps_lock",
+    "num_lock",
+    "scroll_lock",
+    "kp_divide",
+    "kp_multiply",
+    "kp_subtract",
+    "kp_add",
+    "kp_enter",
+    "kp_decimal",
+    "sysrq",
+    "kp_0",
+    "kp_1",
+    "kp_2",
+    "kp_3",
+    "kp_4",
+    "kp_5",
+    "kp_6",
+    "kp_7",
+    "kp_8",
+    "kp_9",
+    "less",
+    "print",
+    "home",
+    "pgup",
+    "pgdn",
+    "end",
+    "left",
+    "up",
+    "down",
+    "right",
+    "insert",
+    "delete",
+    "meta_l",
+    "meta_r",
+    "compose",
+    "pause",
+    "f1",
+    "f2",
+    "f3",
+    "f4",
+    "f5",
+    "f6",
+    "f7",
+    "f8",
+    "f9",
+    "f10",
+    "f11",
+    "f12",
+    "henkan",
+    "hiragana",
+    "katakanahiragana",
+    "kp_comma",
+    "kp_equals",
+    "muhenkan",
+    "power",
+    "ro",
+    "sleep",
+    "yen",
 };
 
 static const struct {
@@ -86,23 +132,14 @@ static const char *key_find(const char *text)
 /* False: no such key. */
 static bool key_add(JsonArray *keys, const char *text)
 {
-    char *end;
-    guint64 number = g_ascii_strtoull(text, &end, 16);
-    JsonObject *key;
-    if (g_str_has_prefix(text, "0x") && end > text + 2 && *end == 0 && number < 0x10000) {
-        key = json_object_new();
-        json_object_set_string_member(key, "type", "number");
-        json_object_set_int_member(key, "data", (gint64)number);
-    } else {
-        g_autofree char *lower = g_ascii_strdown(text, -1);
-        const char *name = key_find(lower);
-        if (!name) {
-            return false;
-        }
-        key = json_object_new();
-        json_object_set_string_member(key, "type", "qcode");
-        json_object_set_string_member(key, "data", name);
+    g_autofree char *lower = g_ascii_strdown(text, -1);
+    const char *name = key_find(lower);
+    if (!name) {
+        return false;
     }
+    JsonObject *key = json_object_new();
+    json_object_set_string_member(key, "type", "qcode");
+    json_object_set_string_member(key, "data", name);
     json_array_add_object_element(keys, key);
     return true;
 }

@@ -7,7 +7,7 @@
 
 /*
  * "ctrl-alt-delete" to send-key's "keys": [{"type": "qcode", "data": "ctrl"}, ...]. NULL with
- * *wrong (free it) the name that no key has. A single '-' is "minus"; "0x1e" is a scan code.
+ * *wrong (free it) the name that no key has. A single '-' is "minus".
  */
 JsonArray *keys_parse(const char *text, char **wrong);
 

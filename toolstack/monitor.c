@@ -217,7 +217,7 @@ static bool half_connect(struct guest *g, struct half *h, gint64 deadline)
     struct half *other = h == &g->hv ? &g->dm : &g->hv;
     GError *error = NULL;
     struct pollfd p[] = {{h->qmp_fd, POLLIN, 0}, {h->pidfd, POLLIN, 0}, {other->pidfd, POLLIN, 0}};
-    int left = (int)((deadline - g_get_monotonic_time()) / 1000);
+    int left = (int)((deadline - g_get_monotonic_time() + 999) / 1000);
     if (poll(p, 3, MAX(left, 0)) <= 0 || p[1].revents || p[2].revents) {
         return false;
     }

@@ -372,6 +372,9 @@ static void command_run(struct qmp *q, const struct qmp_command *c, JsonObject *
     } else {
         reply_return(q, id, value, &out);
     }
+    if (out.close) {
+        fds_close(&out);
+    }
 }
 
 static void command_capabilities(struct qmp *q, JsonNode *id)
@@ -548,7 +551,7 @@ JsonNode *qmp_call(struct qmp *q, const char *command, JsonObject *args, const s
                    struct qmp_fds *received, int timeout_ms, GError **error)
 {
     if (received) {
-        received->n = 0;
+        *received = (struct qmp_fds){.n = 0};
     }
     if (q->call_id != 0 || q->busy || q->commands) {
         g_clear_pointer(&args, json_object_unref);

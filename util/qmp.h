@@ -19,11 +19,12 @@
 struct qmp;
 
 /* Descriptors that came with a command, or go with a reply. The receiver owns what it takes; what
- * is left in `in` after the handler is closed. What a handler puts into `out` is sent, not closed.
- */
+ * is left in `in` after the handler is closed. What a handler puts into `out` is sent, and closed
+ * only if it sets `close`. */
 struct qmp_fds {
     int fd[QMP_MAX_FDS];
     unsigned n;
+    bool close; /* of `out`: the handler has no more use for them */
 };
 
 /*

@@ -48,6 +48,8 @@ static JsonNode *do_swap(void *opaque, JsonObject *args, struct qmp_fds *in, str
     g_assert_cmpuint(in->n, ==, 1);
     out->fd[0] = in->fd[0];
     out->n = 1;
+    out->close = true;
+    in->n = 0;
     return NULL;
 }
 
@@ -393,6 +395,7 @@ static void test_client(void)
     struct qmp *q = qmp_client_new(s[0], on_event, events, 5000, &error);
     g_assert_no_error(error);
 
+    unsigned before = fds_open();
     int memfd = memfd_create("data", MFD_CLOEXEC);
     g_assert_cmpint(write(memfd, "hello", 5), ==, 5);
     struct qmp_fds send = {.fd = {memfd}, .n = 1}, got;
@@ -405,6 +408,10 @@ static void test_client(void)
     g_assert_cmpstr(text, ==, "hello");
     close(got.fd[0]);
     close(memfd);
+    r = qmp_call(q, "quit", NULL, NULL, NULL, 5000, &error); /* the server has closed by now */
+    json_node_unref(r);
+    g_assert_cmpuint(fds_open(), ==, before);
+    g_string_truncate(events, 0);
 
     g_assert_null(qmp_call(q, "fail", NULL, NULL, NULL, 5000, &error));
     g_assert_cmpstr(error->message, ==, "it \"failed\"\n");

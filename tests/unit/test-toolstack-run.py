@@ -583,7 +583,7 @@ def test_commands(w):
     w.command("pause", w.name)
     true(re.search(r"^%s +paused " % re.escape(w.name), w.command("list")[0], re.M), out)
     w.command("unpause", w.name)
-    w.command("sendkey", w.name, "ctrl-alt-delete", "a", "0x1e", "-")
+    w.command("sendkey", w.name, "ctrl-alt-delete", "a", "-")
     w.command("destroy", w.name)
     _, err = p.communicate(timeout=20)
     equal(p.returncode, 5)
@@ -592,10 +592,9 @@ def test_commands(w):
 
     def key(*names):
         return "dm send-key " + json.dumps({"hold-time": 40, "keys": [
-            {"data": n, "type": "qcode" if isinstance(n, str) else "number"} for n in names]},
-            sort_keys=True)
+            {"data": n, "type": "qcode"} for n in names]}, sort_keys=True)
     equal(w.commands(), ["dm cont", "hv cont", "hv stop", "dm stop", "dm cont", "hv cont",
-                         key("ctrl", "alt", "delete"), key("a"), key(30), key("minus"),
+                         key("ctrl", "alt", "delete"), key("a"), key("minus"),
                          "hv stop", "dm quit", "hv quit"])
 
 

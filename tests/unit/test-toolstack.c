@@ -44,15 +44,11 @@ static void test_keys(void)
         {"-", "[{\"type\":\"qcode\",\"data\":\"minus\"}]"},
         {"ctrl-f12",
          "[{\"type\":\"qcode\",\"data\":\"ctrl\"},{\"type\":\"qcode\",\"data\":\"f12\"}]"},
-        {"0x1E", "[{\"type\":\"number\",\"data\":30}]"},
         {"", "!"},
         {"ab", "!ab"},
         {"ctrl-", "!"},
         {"-ctrl", "!"},
-        {"0x", "!0x"},
-        {"0x10000", "!0x10000"},
-        {"0x1g", "!0x1g"},
-        {"1e", "!1e"},
+        {"0x1e", "!0x1e"},
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree char *got = keys_text(rows[i].text);
