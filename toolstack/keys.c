@@ -10,90 +10,15 @@
 
 #define MAX_KEYS 8
 
-static const char *const names[] = {
-    "shift",
-    "shift_r",
-    "alt",
-    "alt_r",
-    "ctrl",
-    "ctrl_r",
-    "menu",
-    "esc",
-    "minus",
-    "equal",
-    "backspace",
-    "tab",
-    "bracket_left",
-    "bracket_right",
-    "ret",
-    "semicolon",
-    "apostrophe",
-    "grave_accent",
-    "backslash",
-    "comma",
-    "dot",
-    "slash",
-    "asterisk",
-    "spc",
-    "caps_lock",
-    "num_lock",
-    "scroll_lock",
-    "kp_divide",
-    "kp_multiply",
-    "kp_subtract",
-    "kp_add",
-    "kp_enter",
-    "kp_decimal",
-    "sysrq",
-    "kp_0",
-    "kp_1",
-    "kp_2",
-    "kp_3",
-    "kp_4",
-    "kp_5",
-    "kp_6",
-    "kp_7",
-    "kp_8",
-    "kp_9",
-    "less",
-    "print",
-    "home",
-    "pgup",
-    "pgdn",
-    "end",
-    "left",
-    "up",
-    "down",
-    "right",
-    "insert",
-    "delete",
-    "meta_l",
-    "meta_r",
-    "compose",
-    "pause",
-    "f1",
-    "f2",
-    "f3",
-    "f4",
-    "f5",
-    "f6",
-    "f7",
-    "f8",
-    "f9",
-    "f10",
-    "f11",
-    "f12",
-    "henkan",
-    "hiragana",
-    "katakanahiragana",
-    "kp_comma",
-    "kp_equals",
-    "muhenkan",
-    "power",
-    "ro",
-    "sleep",
-    "yen",
-};
+static const char names[] =
+    " a b c d e f g h i j k l m n o p q r s t u v w x y z 0 1 2 3 4 5 6 7 8 9 shift"
+    " shift_r alt alt_r ctrl ctrl_r menu esc minus equal backspace tab bracket_left"
+    " bracket_right ret semicolon apostrophe grave_accent backslash comma dot slash"
+    " asterisk spc caps_lock num_lock scroll_lock kp_divide kp_multiply kp_subtract"
+    " kp_add kp_enter kp_decimal sysrq kp_0 kp_1 kp_2 kp_3 kp_4 kp_5 kp_6 kp_7 kp_8"
+    " kp_9 less print home pgup pgdn end left up down right insert delete meta_l"
+    " meta_r compose pause f1 f2 f3 f4 f5 f6 f7 f8 f9 f10 f11 f12 henkan hiragana"
+    " katakanahiragana kp_comma kp_equals muhenkan power ro sleep yen ";
 
 static const struct {
     const char *text;
@@ -107,26 +32,16 @@ static const struct {
     {"-", "minus"},         {"win", "meta_l"},  {"altgr", "alt_r"},  {"super", "meta_l"},
 };
 
+/* The key's name, or NULL. */
 static const char *key_find(const char *text)
 {
-    static const char plain[] = "a\0b\0c\0d\0e\0f\0g\0h\0i\0j\0k\0l\0m\0n\0o\0p\0q\0r\0s\0t\0u\0v\0"
-                                "w\0x\0y\0z\0000\0001\0002\0003\0004\0005\0006\0007\0008\0009";
-    for (unsigned i = 0; i < sizeof(plain); i += 2) {
-        if (strcmp(text, &plain[i]) == 0) {
-            return &plain[i];
-        }
-    }
-    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (strcmp(text, names[i]) == 0) {
-            return names[i];
-        }
-    }
     for (unsigned i = 0; i < G_N_ELEMENTS(aliases); i++) {
         if (strcmp(text, aliases[i].text) == 0) {
             return aliases[i].name;
         }
     }
-    return NULL;
+    g_autofree char *word = g_strdup_printf(" %s ", text);
+    return text[0] && !strchr(text, ' ') && strstr(names, word) ? text : NULL;
 }
 
 /* False: no such key. */
