@@ -14,6 +14,10 @@
 
 #define ATTR_BLINK 0x80u
 
+/* The data sheet has C0h; the shades from B0h on join, too, on the screens guests are used to. */
+#define LINE_GRAPHICS_FIRST 0xb0u
+#define LINE_GRAPHICS_LAST  0xdfu
+
 struct text_geometry text_geometry(const struct vga_state *s)
 {
     struct text_geometry g;
@@ -81,7 +85,7 @@ static unsigned cell_dots(const struct text_frame *f, uint32_t address, unsigned
     uint32_t glyph = f->font[attr >> 3 & 1] + ch * GLYPH_BYTES + scan;
     unsigned dots = (vram_dword(f->v, glyph) >> 16 & 0xff) << 1;
 
-    if (f->line_graphics && ch >= 0xc0 && ch <= 0xdf) {
+    if (f->line_graphics && ch >= LINE_GRAPHICS_FIRST && ch <= LINE_GRAPHICS_LAST) {
         dots |= dots >> 1 & 1; /* the ninth dot continues horizontal lines */
     }
     if (f->mono && (attr & 0x77) == 0x01 && scan == f->underline) {
