@@ -98,9 +98,9 @@ int fdc_init(struct fdc *d, const struct hw *hw, const struct fdc_config *config
 uint8_t fdc_cmos_type(const struct fdc *d, unsigned drive);
 
 /*
- * The disk in a drive was removed, inserted or exchanged (struct blk already says what is there). A
- * transfer under way ends as if the disk had been pulled out.
+ * Puts another disk into drive 0 or 1, or takes it out (a blk without ops). The old blk must still
+ * be usable: a transfer under way is cancelled and ends as if the disk had been pulled out.
  */
-void fdc_disk_changed(struct fdc *d, unsigned drive);
+void fdc_change_disk(struct fdc *d, unsigned drive, struct blk *blk);
 
 #endif

@@ -107,30 +107,35 @@ static void selector_write(void *opaque, uint32_t off, unsigned size, uint64_t v
 }
 
 /* Zeros follow an item's end. */
-static void data_read_rep(void *opaque, uint32_t off, unsigned size, uint32_t count, void *buf)
+static void item_read(struct fw_cfg *f, uint8_t *buf, uint32_t len)
 {
-    struct fw_cfg *f = opaque;
     struct fw_cfg_item item = item_find(f, f->s->selector);
     uint32_t left = item_left(f, &item);
-    uint32_t bytes = size * count;
-    uint32_t n = bytes < left ? bytes : left;
+    uint32_t n = len < left ? len : left;
 
     if (n) {
         memcpy(buf, item.data + f->s->offset, n);
     }
-    memset((uint8_t *)buf + n, 0, bytes - n);
+    memset(buf + n, 0, len - n);
     offset_advance(f->s, n);
+}
+
+/* Only the byte at 511h is data. */
+static void data_read_rep(void *opaque, uint32_t off, unsigned size, uint32_t count, void *buf)
+{
+    if (size == 1 && off == FW_CFG_DATA) {
+        item_read(opaque, buf, count);
+    } else {
+        memset(buf, 0xff, (size_t)size * count);
+    }
 }
 
 static uint64_t data_read(void *opaque, uint32_t off, unsigned size)
 {
-    uint8_t byte = 0xff;
+    uint64_t val = UINT64_MAX;
 
-    if (size == 1 && off == FW_CFG_DATA) {
-        data_read_rep(opaque, off, 1, 1, &byte);
-        return byte;
-    }
-    return UINT64_MAX;
+    data_read_rep(opaque, off, size, 1, &val);
+    return val;
 }
 
 /* --- DMA --- */
