@@ -208,7 +208,7 @@ static void test_text_palette(void)
     outb(f, 0x3c0, 0x20);
     render(f, 0);
     g_assert_cmphex(pixel(f, 0, 0), ==, spec_dac(0x2b));
-    out_attr(f, 0x14, 0x0c); /* P6 and P7 */
+    out_attr(f, 0x14, 0x0f); /* P6 and P7 only */
     outb(f, 0x3c0, 0x20);
     render(f, 0);
     g_assert_cmphex(pixel(f, 0, 0), ==, spec_dac(0xeb));
