@@ -441,11 +441,13 @@ int piix4_pm_init(struct piix4_pm *d, const struct hw *hw, struct pci_bus *bus,
     d->gpe0 = block("gpe0", gpe0_regs, 4, d);
     d->hotplug = block("pci-hotplug", hotplug_regs, 0x14, d);
     d->cpus = block("cpus", cpus_regs, CPUS_LEN, d);
-    d->pci.name = "piix4-pm";
-    d->pci.devfn = PIIX4_PM_DEVFN;
-    d->pci.s = &d->s->pci[0];
-    d->pci.config_written = piix4_pm_config_written;
-    d->pci.opaque = d;
+    d->pci = (struct pci_function){
+        .name = "piix4-pm",
+        .devfn = PIIX4_PM_DEVFN,
+        .s = &d->s->pci[0],
+        .config_written = piix4_pm_config_written,
+        .opaque = d,
+    };
     piix4_pm_set_up_config(&d->pci);
     err = pci_add(bus, &d->pci);
     return err ? err : piix4_pm_map_fixed(d);

@@ -219,11 +219,13 @@ int i440fx_init(struct i440fx *d, const struct hw *hw, struct pci_bus *bus,
     d->s = d->dev.state;
     d->mem = hw->mem;
     d->config = *config;
-    d->pci.name = "i440fx";
-    d->pci.devfn = I440FX_DEVFN;
-    d->pci.s = &d->s->pci[0];
-    d->pci.config_written = i440fx_config_written;
-    d->pci.opaque = d;
+    d->pci = (struct pci_function){
+        .name = "i440fx",
+        .devfn = I440FX_DEVFN,
+        .s = &d->s->pci[0],
+        .config_written = i440fx_config_written,
+        .opaque = d,
+    };
     i440fx_set_up_config(&d->pci);
     err = pci_add(bus, &d->pci);
     /* Memory and bus-master enable are hard-wired; SERR and parity enable are not. */

@@ -163,11 +163,13 @@ int piix3_init(struct piix3 *d, const struct hw *hw, struct pci_bus *bus,
     d->s = d->dev.state;
     d->power = hw->power;
     d->config = *config;
-    d->pci.name = "piix3";
-    d->pci.devfn = PIIX3_DEVFN;
-    d->pci.s = &d->s->pci[0];
-    d->pci.config_written = piix3_config_written;
-    d->pci.opaque = d;
+    d->pci = (struct pci_function){
+        .name = "piix3",
+        .devfn = PIIX3_DEVFN,
+        .s = &d->s->pci[0],
+        .config_written = piix3_config_written,
+        .opaque = d,
+    };
     piix3_set_up_config(&d->pci);
     err = pci_add(bus, &d->pci);
     if (err) {
