@@ -89,7 +89,7 @@ struct vcpu {
     bool pending; /* an exit has been handled that only KVM_RUN completes */
     struct stats_vcpu *stats;
     /* Adaptive spinning (spin.c). */
-    uint32_t spin_ns;
+    uint32_t spin_failures;
     uint32_t spin_skip;
     uint64_t cpu_seen; /* CPU time of the thread when last looked at */
     /* exit.c: what makes a REP worth decoding. */

@@ -7,9 +7,9 @@
 
 #include "hv.h"
 
-#define SPIN_MIN_NS    2000u
-#define SPIN_MAX_NS    40000u
-#define SPIN_RETRY     64u      /* requests without spinning before it is tried again */
+#define SPIN_NS        30000u   /* a wake-up across CPUs costs more than this */
+#define SPIN_FAILURES  8u       /* in a row, before spinning is left off for a while */
+#define SPIN_RETRY     32u      /* requests without it */
 #define SAMPLE_NS      8000000u /* how often threads' CPU time is looked at */
 #define BUSY_PER_MILLE 250u
 
@@ -111,20 +111,18 @@ uint64_t spin_limit(struct vcpu *vcpu)
         vcpu->spin_skip--;
         return 0;
     }
-    return ns_to_cycles(vcpu->spin_ns);
+    return ns_to_cycles(SPIN_NS);
 }
 
 void spin_succeeded(struct vcpu *vcpu)
 {
-    vcpu->spin_ns = vcpu->spin_ns * 2 > SPIN_MAX_NS ? SPIN_MAX_NS : vcpu->spin_ns * 2;
+    vcpu->spin_failures = 0;
 }
 
-/* Slow answers (a disk, a busy host) make the next spins shorter, then pointless for a while. */
 void spin_failed(struct vcpu *vcpu)
 {
-    vcpu->spin_ns /= 2;
-    if (vcpu->spin_ns < SPIN_MIN_NS) {
-        vcpu->spin_ns = SPIN_MAX_NS / 2;
+    if (++vcpu->spin_failures >= SPIN_FAILURES) {
+        vcpu->spin_failures = SPIN_FAILURES / 2;
         vcpu->spin_skip = SPIN_RETRY;
     }
 }

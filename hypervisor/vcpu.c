@@ -337,7 +337,6 @@ void vcpu_create(struct hv *hv, unsigned id)
     vcpu->id = id;
     vcpu->apic_id = hv->cfg.firmware == HV_FIRMWARE_XEN ? 2 * id : id;
     vcpu->stats = &hv->stats->vcpu[id];
-    vcpu->spin_ns = 20000;
     vcpu->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     vcpu->fd = ioctl(hv->vm_fd, KVM_CREATE_VCPU, (unsigned long)vcpu->apic_id);
     if (vcpu->fd < 0 || vcpu->wake_fd < 0 || size < 0) {
