@@ -35,9 +35,10 @@
 #define RIG_PRIMARY   0x1f0
 #define RIG_SECONDARY 0x170
 #define RIG_BM        0xc000
-#define RIG_LOW       0xa0000u    /* RAM up to the VGA window, */
-#define RIG_HIGH      0x100000u   /* from 1 MiB */
-#define RIG_HIGH_LEN  0x400000u   /* to 5 MiB, */
+#define RIG_LOW       0xa0000u  /* RAM up to the VGA window, */
+#define RIG_HIGH      0x100000u /* from 1 MiB */
+#define RIG_ARENA     (128u << 10)
+#define RIG_HIGH_LEN  0x200000u   /* to 3 MiB, */
 #define RIG_TOP       0xfffff000u /* and the last page below 4 GiB */
 #define RIG_SECTORS   4096u
 #define RIG_CANARY    0xc5
@@ -254,21 +255,38 @@ static inline void rig_bars(struct rig *r)
     pci_config_write(&r->pci, PCI_DEVFN(1, 1), 0x04, 2, 0x0005);
 }
 
+/* Guest RAM is kept for the next machine: pages are touched once. */
+static uint8_t *rig_spare;
+
+static inline void rig_ram_take(struct rig *r)
+{
+    uint8_t *p = rig_spare ? rig_spare : g_malloc(RIG_LOW + RIG_HIGH_LEN + 0x1000);
+
+    rig_spare = NULL;
+    r->high = p;
+    r->low = p + RIG_HIGH_LEN;
+    r->top = r->low + RIG_LOW;
+}
+
+static inline void rig_ram_give(struct rig *r)
+{
+    g_free(rig_spare);
+    rig_spare = r->high;
+}
+
 /* kinds: one letter per drive: d disk, c CD with medium, e empty CD, r read-only disk, - none. */
 static inline struct rig *rig_new_sized(const char *kinds, uint64_t sectors)
 {
     struct rig *r = g_new0(struct rig, 1);
     struct ide_config cfg = {.devfn = PCI_DEVFN(1, 1)};
 
-    r->mem = g_malloc0(1 << 20);
-    arena_init(&r->arena, r->mem, 1 << 20);
+    r->mem = g_malloc0(RIG_ARENA);
+    arena_init(&r->arena, r->mem, RIG_ARENA);
     g_assert_cmpint(bus_init(&r->pio, 0xffff), ==, 0);
     g_assert_cmpint(bus_init(&r->mmio, UINT64_MAX), ==, 0);
     memmap_init(&r->memmap);
     dma_ram_init(&r->ram);
-    r->low = g_malloc(RIG_LOW);
-    r->high = g_malloc(RIG_HIGH_LEN);
-    r->top = g_malloc(0x1000);
+    rig_ram_take(r);
     memset(r->low, RIG_CANARY, RIG_LOW);
     memset(r->high, RIG_CANARY, RIG_HIGH_LEN);
     memset(r->top, RIG_CANARY, 0x1000);
@@ -328,9 +346,7 @@ static inline void rig_free(struct rig *r)
     }
     bus_destroy(&r->pio);
     bus_destroy(&r->mmio);
-    g_free(r->low);
-    g_free(r->high);
-    g_free(r->top);
+    rig_ram_give(r);
     g_free(r->mem);
     g_free(r);
 }

@@ -572,7 +572,7 @@ static void test_resume(void)
     bm_table(a, prd, 2);
     ata_issue(a, P, 0, 0xc8, 40, 4);
     bm_start(a, P, true);
-    memcpy(b->mem, a->mem, 1 << 20);
+    memcpy(b->mem, a->mem, RIG_ARENA);
     g_assert_cmpint(arena_check(&b->arena), ==, 0);
     arena_resume(&b->arena);
     g_assert_nonnull(b->disk[0].pending);
@@ -587,7 +587,7 @@ static void test_resume(void)
     ata_issue(a, P, 1, 0x20, 8, 2);
     rig_run(a);
     ata_data_in(a, P, buf, 100);
-    memcpy(b->mem, a->mem, 1 << 20);
+    memcpy(b->mem, a->mem, RIG_ARENA);
     g_assert_cmpint(arena_check(&b->arena), ==, 0);
     arena_resume(&b->arena);
     ata_data_in(b, P, buf + 200, 156);
