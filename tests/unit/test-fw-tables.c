@@ -611,7 +611,7 @@ static void test_errors(void)
     g_assert_cmpint(files_build(f, &c), ==, -22);
     g_assert_cmpint(fwtables_place(&c, bytes, FWTABLES_PLACE_MAX, BASE + 1, &p), ==, -22);
     /* Every size that is too small is refused and nothing is written behind it. */
-    for (uint32_t size = 0; size < 4000; size += 7) {
+    for (uint32_t size = 0; size < 3552; size += 7) {
         bytes[size] = 0xee;
         g_assert_cmpint(fwtables_place(&c, bytes, size, BASE, &p), ==, -28);
         g_assert_cmpuint(bytes[size], ==, 0xee);
