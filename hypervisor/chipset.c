@@ -17,6 +17,7 @@
 #include "hpet.h"
 #include "log.h"
 #include "mc146818.h"
+#include "post.h"
 
 struct chips_devices {
     struct rtc rtc;
@@ -50,23 +51,40 @@ static void timer_update(struct hv *hv)
 {
     struct hv_chips *c = &hv->chips;
     uint64_t next = CLOCK_NEVER;
+    uint64_t host = atomic_load(&c->alarm);
     struct itimerspec t = {0};
 
-    for (unsigned i = 0; i < CHIPS; i++) {
+    for (unsigned i = 0; i < CHIPS && atomic_load(&c->running); i++) {
         uint64_t d = atomic_load(&c->chip[i].deadline);
 
         next = d < next ? d : next;
     }
-    if (next != CLOCK_NEVER && atomic_load(&c->running)) {
-        uint64_t host = clock_add(next, (uint64_t)atomic_load(&c->offset));
-
-        if (host / NS_PER_S < INT64_MAX) {
-            t.it_value.tv_sec = (time_t)(host / NS_PER_S);
-            t.it_value.tv_nsec = (long)(host % NS_PER_S);
-            t.it_value.tv_nsec += !t.it_value.tv_sec && !t.it_value.tv_nsec;
-        }
+    if (next != CLOCK_NEVER) {
+        next = clock_add(next, (uint64_t)atomic_load(&c->offset));
+        host = next < host ? next : host;
+    }
+    if (host != CLOCK_NEVER) {
+        t.it_value.tv_sec = (time_t)(host / NS_PER_S);
+        t.it_value.tv_nsec = (long)(host % NS_PER_S);
+        t.it_value.tv_nsec += !t.it_value.tv_sec && !t.it_value.tv_nsec;
     }
     timerfd_settime(c->timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
+}
+
+void chips_set_alarm(struct hv *hv, uint64_t ns)
+{
+    atomic_store(&hv->chips.alarm, mono_ns() + ns);
+    pthread_mutex_lock(&hv->chips.timer_lock);
+    timer_update(hv);
+    pthread_mutex_unlock(&hv->chips.timer_lock);
+}
+
+static void alarm_run(struct hv *hv)
+{
+    if (mono_ns() >= atomic_load(&hv->chips.alarm)) {
+        atomic_store(&hv->chips.alarm, CLOCK_NEVER);
+        post_alarm(hv);
+    }
 }
 
 static void chip_rearm(void *opaque, uint64_t next)
@@ -107,6 +125,7 @@ static void *timer_main(void *opaque)
         for (unsigned i = 0; i < CHIPS; i++) {
             chip_run(&hv->chips.chip[i]);
         }
+        alarm_run(hv);
         pthread_mutex_lock(&hv->chips.timer_lock);
         timer_update(hv); /* a deadline that was not quite due keeps its announcement */
         pthread_mutex_unlock(&hv->chips.timer_lock);
@@ -351,6 +370,7 @@ void chips_create(struct hv *hv)
         die("cannot create the guest's timers: %s", strerror(errno));
     }
     pthread_mutex_init(&c->timer_lock, NULL);
+    atomic_store(&c->alarm, CLOCK_NEVER);
     for (unsigned i = 0; i < CHIPS; i++) {
         chip_create(hv, &c->chip[i], clocks[i]);
     }

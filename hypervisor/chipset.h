@@ -31,10 +31,10 @@ struct hv_chips {
     atomic_bool running;
     atomic_int_fast64_t offset;
     uint64_t frozen_at;
+    atomic_uint_fast64_t alarm; /* host ns, CLOCK_NEVER: chips_set_alarm */
     int timer_fd;
     pthread_mutex_t timer_lock;
     pthread_t thread;
-    uint64_t armed; /* timer_lock: host ns the timerfd is set to */
 };
 
 void chips_create(struct hv *hv);
@@ -50,6 +50,9 @@ bool chips_mmio_write(struct hv *hv, uint64_t addr, unsigned size, uint64_t val)
 
 int chips_set_pm_base(struct hv *hv, uint16_t base);
 void chips_power_button(struct hv *hv);
+
+/* Has the timer thread call post_alarm() once, after `ns` of host time. */
+void chips_set_alarm(struct hv *hv, uint64_t ns);
 
 /* Guest nanoseconds since power-on. */
 uint64_t chips_now(struct hv *hv);

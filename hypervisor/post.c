@@ -20,6 +20,9 @@
 
 #define RING_SLOTS   IOREQ_BUFFER_SLOT_NUM
 #define RING_WAKE    (RING_SLOTS / 2)
+#define PORT_CF8     0xcf8u
+#define LATCH_WRITES 4u
+#define LATCH_NS     20000000ull
 #define BUFFERED_MAX 0xfffffull /* addresses have 20 bits in the ring */
 #define COALESCED_MAX                                                                              \
     ((4096 - sizeof(struct kvm_coalesced_mmio_ring)) / sizeof(struct kvm_coalesced_mmio))
@@ -108,6 +111,19 @@ static bool deliver_piece(struct hv *hv, struct vcpu *vcpu, bool pio, uint64_t a
     return true;
 }
 
+/* CF9h, the reset control register, lies within the latch's zone: its owner must act now. */
+static bool deliver_beside_latch(struct hv *hv, struct vcpu *vcpu, uint64_t addr, unsigned size,
+                                 uint64_t data)
+{
+    struct ioreq_server *s = route_find(hv, RANGE_PORT, addr, addr + size - 1);
+    bool done = deliver_piece(hv, vcpu, true, addr, size, data);
+
+    if (s) {
+        server_wake_dm(s);
+    }
+    return done;
+}
+
 static bool deliver(struct hv *hv, struct vcpu *vcpu, const struct kvm_coalesced_mmio *e)
 {
     uint64_t data = 0;
@@ -118,9 +134,12 @@ static bool deliver(struct hv *hv, struct vcpu *vcpu, const struct kvm_coalesced
     if (vcpu) {
         vcpu->stats->ioreqs[STATS_IOREQ_COALESCED]++;
     }
-    if (e->pio && e->phys_addr == 0xcf8 && len == 4) {
+    if (e->pio && e->phys_addr == PORT_CF8 && len == 4) {
         atomic_store(&hv->route.cf8, (uint32_t)data);
         return true;
+    }
+    if (e->pio && e->phys_addr > PORT_CF8 && e->phys_addr < PORT_CF8 + 4) {
+        return deliver_beside_latch(hv, vcpu, e->phys_addr, len, data);
     }
     if (e->pio && e->phys_addr == 0x70 && len == 1) {
         chips_pio_write(hv, 0x70, 1, (uint32_t)data);
@@ -202,6 +221,48 @@ static int zone_set(struct hv *hv, uint64_t start, uint64_t len, bool pio, bool 
                    0
                ? -errno
                : 0;
+}
+
+/* --- the PCI address latch --- */
+
+/*
+ * KVM has no narrower rule than "inside the zone", so a byte written to CF9h (reset) would be posted
+ * along with CF8h. Therefore the zone exists only while configuration space is being used heavily,
+ * and the alarm delivers what was posted at most LATCH_NS late.
+ */
+void post_latch_written(struct hv *hv)
+{
+    struct hv_route *r = &hv->route;
+
+    if (!r->ring_pio || atomic_fetch_add(&r->latch.written, 1) + 1 != LATCH_WRITES) {
+        return;
+    }
+    if (zone_set(hv, PORT_CF8, 4, true, true) == 0) {
+        atomic_store(&r->latch.posted, true);
+        chips_set_alarm(hv, LATCH_NS);
+    }
+}
+
+void post_latch_used(struct hv *hv)
+{
+    if (!atomic_load_explicit(&hv->route.latch.used, memory_order_relaxed)) {
+        atomic_store(&hv->route.latch.used, true);
+    }
+}
+
+void post_alarm(struct hv *hv)
+{
+    struct hv_route *r = &hv->route;
+    bool used = atomic_exchange(&r->latch.used, false);
+
+    if (atomic_load(&r->latch.posted) && !used) {
+        zone_set(hv, PORT_CF8, 4, true, false);
+        atomic_store(&r->latch.posted, false);
+        atomic_store(&r->latch.written, 0);
+    }
+    if (!route_drain(hv, NULL) || used) {
+        chips_set_alarm(hv, LATCH_NS);
+    }
 }
 
 static int ignore_set(struct hv *hv, const struct core_post *p, int fd, bool on)

@@ -8,6 +8,8 @@
 #include <sched.h>
 #include <string.h>
 
+#include "post.h"
+
 #define PORT_CF8     0xcf8u
 #define PORT_CFC     0xcfcu
 #define CF8_ENABLE   0x80000000u
@@ -98,6 +100,7 @@ static void pio_config(struct vcpu *vcpu, struct access *a)
     uint32_t cf8 = (uint32_t)atomic_load(&vcpu->hv->route.cf8);
     struct access c = *a;
 
+    post_latch_used(vcpu->hv);
     c.type = IOREQ_TYPE_PCI_CONFIG;
     c.addr = (uint64_t)((cf8 >> 8) & 0xffff) << 32 | (cf8 & 0xfc) | (a->addr & 3);
     access_send(vcpu, &c);
@@ -111,6 +114,7 @@ static void pio_cf8(struct vcpu *vcpu, struct access *a)
 
     if (a->write) {
         atomic_store(&hv->route.cf8, (uint32_t)a->data);
+        post_latch_written(hv);
     }
     if (access_server(hv, a)) {
         access_send(vcpu, a);

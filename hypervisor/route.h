@@ -60,6 +60,11 @@ struct hv_route {
     pthread_mutex_t post_lock;            /* short: producers of buffered rings */
     struct kvm_coalesced_mmio_ring *ring; /* NULL: the kernel has none */
     bool ring_pio;                        /* ports too */
+    struct {
+        atomic_uint written; /* writes of CF8 that left the guest since it was last posted */
+        atomic_bool posted;  /* CF8 is a coalesced zone */
+        atomic_bool used;    /* since the last look */
+    } latch;
     unsigned nposts;
     struct route_post post[ROUTE_MAX_POSTS];
     unsigned cpus; /* usable CPUs */
