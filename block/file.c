@@ -120,8 +120,12 @@ static void file_submit(void *opaque, struct blk_req *req)
     }
     req->backend[0] = (uintptr_t)s;
     f->ring->busy++;
-    if (req->op == BLK_WRITE && f->blk.readonly) {
+    if (f->blk.readonly && (req->op == BLK_WRITE || req->op == BLK_DISCARD)) {
         slot_finish(s, EROFS);
+        return;
+    }
+    if (req->bytes > f->blk.bytes || req->offset > f->blk.bytes - req->bytes) {
+        slot_finish(s, EIO); /* an image never grows by a request */
         return;
     }
     slot_submit(s);

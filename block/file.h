@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/blk.h"
 
@@ -60,5 +61,25 @@ long long block_image_size(int fd, const char *name, char *err, size_t size);
  * the last duplicate of fd is closed. 0, -EAGAIN when somebody holds it, or another negative errno.
  */
 int block_image_lock(int fd, bool readonly);
+
+/* How the BIOS makes int 13h addresses of a geometry; values are those of CMOS byte 39h. */
+enum block_translation {
+    BLOCK_TRANSLATION_NONE,
+    BLOCK_TRANSLATION_LBA,
+    BLOCK_TRANSLATION_LARGE,
+};
+
+struct block_geometry {
+    uint16_t cylinders; /* 1..16383 */
+    uint8_t heads;      /* 1..16 */
+    uint8_t sectors;    /* 1..63 */
+    enum block_translation translation;
+};
+
+/*
+ * The geometry of a disk image of `bytes` bytes: that of its partition table where it has one that
+ * a disk can report, else 16 heads of 63 sectors. An unreadable image has the latter.
+ */
+void block_image_geometry(int fd, long long bytes, struct block_geometry *g);
 
 #endif
