@@ -407,17 +407,35 @@ static int chipset_init(struct machine *m)
     return rc ? rc : i8042_init(&m->i8042, &m->hw, isa_irq(m, IRQ_KEYBOARD), isa_irq(m, IRQ_MOUSE));
 }
 
+/* False: no disk in this place. */
+static bool disk_geometry(const struct machine *m, unsigned i, struct block_geometry *g)
+{
+    const struct dm_drive *d = &m->o->ide[i];
+
+    if (!d->present || d->cdrom || !m->ide_file[i]) {
+        return false;
+    }
+    block_image_geometry(d->fd, (long long)file_blk(m->ide_file[i])->bytes, g);
+    return true;
+}
+
 static int disks_init(struct machine *m)
 {
     struct ide_config ide = {.devfn = PCI_DEVFN(1, 1),
                              .irq = {isa_irq(m, IRQ_IDE0), isa_irq(m, IRQ_IDE1)}};
     struct fdc_config fdc = {.dma = &m->dma8237, .irq = isa_irq(m, IRQ_FLOPPY)};
+    struct block_geometry g;
 
     for (unsigned i = 0; i < DM_IDE_DRIVES; i++) {
         const struct dm_drive *d = &m->o->ide[i];
 
         ide.drive[i].kind = !d->present ? IDE_KIND_NONE : d->cdrom ? IDE_KIND_CD : IDE_KIND_DISK;
         ide.drive[i].blk = file_blk(m->ide_file[i]);
+        if (disk_geometry(m, i, &g)) {
+            ide.drive[i].cylinders = g.cylinders;
+            ide.drive[i].heads = g.heads;
+            ide.drive[i].sectors = g.sectors;
+        }
     }
     for (unsigned i = 0; i < DM_FLOPPIES; i++) {
         if (m->o->floppy[i].present) {
@@ -493,10 +511,11 @@ static int nvram_init(struct machine *m)
                                .boot_menu = o->boot_menu};
 
     for (unsigned i = 0; i < IDE_DRIVES; i++) {
-        const struct ide_drive *d = &m->ide.channel[i / 2].drive[i % 2];
+        struct block_geometry g;
 
-        if (d->kind == IDE_KIND_DISK) {
-            cmos.disk[i] = (struct cmos_disk){d->cylinders, d->heads, d->sectors};
+        if (disk_geometry(m, i, &g)) {
+            cmos.disk[i] = (struct cmos_disk){g.cylinders, g.heads, g.sectors,
+                                              (uint8_t)g.translation};
         }
     }
     int rc = cmos_init(&m->cmos, &m->hw, &cmos);

@@ -35,8 +35,6 @@
 #define EQUIPMENT_MOUSE      0x04u
 #define EQUIPMENT_FLOPPY     0x01u
 #define EQUIPMENT_FLOPPY_TWO 0x40u
-#define TRANSLATION_NONE     0u
-#define TRANSLATION_LBA      1u
 
 #define KIB 1024ull
 #define MIB (1024 * KIB)
@@ -97,14 +95,6 @@ static void fill_geometry(uint8_t *p, const struct cmos_disk *disk)
     p[8] = disk->sectors;
 }
 
-/* The BIOS translates a geometry that int 13h cannot express as it is. */
-static unsigned disk_translation(const struct cmos_disk *disk)
-{
-    bool fits = disk->cylinders <= 1024 && disk->heads <= 16 && disk->sectors <= 63;
-
-    return disk->cylinders == 0 || fits ? TRANSLATION_NONE : TRANSLATION_LBA;
-}
-
 static void fill_disks(uint8_t *ram, const struct cmos_config *c)
 {
     if (c->disk[0].cylinders) {
@@ -118,7 +108,7 @@ static void fill_disks(uint8_t *ram, const struct cmos_config *c)
         fill_geometry(&ram[CMOS_DISK1_GEOMETRY], &c->disk[1]);
     }
     for (unsigned i = 0; i < CMOS_DISKS; i++) {
-        ram[CMOS_TRANSLATION] |= (uint8_t)(disk_translation(&c->disk[i]) << (2 * i));
+        ram[CMOS_TRANSLATION] |= (uint8_t)((c->disk[i].translation & 3) << (2 * i));
     }
 }
 

@@ -22,6 +22,7 @@ struct cmos_disk {
     uint16_t cylinders;
     uint8_t heads;
     uint8_t sectors;
+    uint8_t translation; /* of int 13h addresses: 0 none, 1 LBA, 2 bit shifting ("large") */
 };
 
 /* What is in the machine. Sizes in bytes. */
