@@ -514,8 +514,8 @@ static int nvram_init(struct machine *m)
         struct block_geometry g;
 
         if (disk_geometry(m, i, &g)) {
-            cmos.disk[i] = (struct cmos_disk){g.cylinders, g.heads, g.sectors,
-                                              (uint8_t)g.translation};
+            cmos.disk[i] =
+                (struct cmos_disk){g.cylinders, g.heads, g.sectors, (uint8_t)g.translation};
         }
     }
     int rc = cmos_init(&m->cmos, &m->hw, &cmos);
