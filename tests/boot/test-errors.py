@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 
-from harness import (BUILD, CLEAVE, IN_LAB, SETTING, Guest, Skip, equal, guest_disk, kvm_reason,
+from harness import (CLEAVE, IN_LAB, SETTING, Guest, Skip, equal, guest_disk, kvm_reason,
                      run_base, shared_memory, test, test_each, tests_main, work_dir)
 
 MARK = "CLEAVE_TEST_MARK"
@@ -29,15 +29,14 @@ def marked():
     return found
 
 
-def refused(pattern, *arguments, prefix=(), environment=None, user=None):
+def refused(pattern, *arguments, prefix=(), environment=None):
     """Runs `cleave run` with these arguments, which must be refused by a line like `pattern`."""
     name = f"bad-{os.getpid()}"
     before = shared_memory()
     env = dict(os.environ, **{MARK: str(os.getpid())}, **(environment or {}))
     done = subprocess.run([*prefix, CLEAVE, "run", "--name", name, "--timeout", "20",
                            *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
-                          timeout=60, check=False, env=env, user=user,
-                          extra_groups=[] if user else None)
+                          timeout=60, check=False, env=env)
     error = done.stderr.decode(errors="replace")
     equal(done.returncode, SETTING, f"exit status ({error!r})")
     lines = error.splitlines()
@@ -160,61 +159,56 @@ def name_in_use():
             assert guest.process.poll() is None, "the first guest ended"
 
 
-def as_nobody():
-    """Skips where tests cannot run a command as another user."""
-    if os.geteuid() != 0:
-        raise Skip("only root can run this as another user")
-    done = subprocess.run([CLEAVE, "--version"], capture_output=True, check=False, user=NOBODY) \
-        if not subprocess.run(["test", "-x", CLEAVE], user=NOBODY, check=False).returncode else None
-    if done is None:
-        raise Skip(f"another user cannot reach {BUILD}")
+# What runs before the command, in a mount namespace of its own: a small /dev.
+SMALL_DEV = "mount -t tmpfs dev /dev && mknod -m 666 /dev/null c 1 3 && mkdir /dev/shm && "
+AS_NOBODY = f"exec setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups "
+
+
+def namespace(script):
+    """The words that run a command after `script` in a mount namespace; skips where it cannot."""
+    prefix = ["unshare", "-m", "sh", "-c", f'{SMALL_DEV}{script} "$@"', "sh"]
+    if os.geteuid() != 0 or IN_LAB or not shutil.which("unshare") or \
+            subprocess.run([*prefix, "test", "-x", CLEAVE], capture_output=True,
+                           check=False).returncode:
+        raise Skip("needs root, mount namespaces, and a build directory open to all")
+    return prefix
+
+
+def runtime_make(work):
+    """A run directory of that user."""
+    work.chmod(0o755)
+    runtime = work / "run"
+    runtime.mkdir()
+    os.chown(runtime, NOBODY, NOBODY)
+    return {"XDG_RUNTIME_DIR": str(runtime)}
 
 
 @test
 def unreadable_image():
     """refused: an image without permission to read it"""
-    as_nobody()
+    prefix = namespace(f"mknod -m 666 /dev/kvm c 10 232 && {AS_NOBODY}")
     with work_dir() as work:
         disk = guest_disk(work, "idle")
         disk.chmod(0)
-        work.chmod(0o755)
-        runtime = work / "run"
-        runtime.mkdir()
-        os.chown(runtime, NOBODY, NOBODY)
-        refused(r"DISK \S+: no permission.*; .", disk, user=NOBODY,
-                environment={"XDG_RUNTIME_DIR": str(runtime)})
+        refused(r"DISK \S+: no permission.*; .", disk, prefix=prefix,
+                environment=runtime_make(work))
 
 
 @test
 def no_permission_for_kvm():
     """refused: no permission to use /dev/kvm"""
-    as_nobody()
-    if not os.path.exists("/dev/kvm") or os.stat("/dev/kvm").st_mode & 0o006:
-        raise Skip("/dev/kvm is missing or open to everybody")
+    prefix = namespace(f"mknod -m 600 /dev/kvm c 10 232 && {AS_NOBODY}")
     with work_dir() as work:
         disk = guest_disk(work, "idle")
         os.chown(disk, NOBODY, NOBODY)
-        work.chmod(0o755)
-        runtime = work / "run"
-        runtime.mkdir()
-        os.chown(runtime, NOBODY, NOBODY)
-        refused(r"/dev/kvm: no permission; .*group kvm", disk, user=NOBODY,
-                environment={"XDG_RUNTIME_DIR": str(runtime)})
+        refused(r"/dev/kvm: no permission; .*group kvm", disk, prefix=prefix,
+                environment=runtime_make(work))
 
 
 @test
 def no_kvm():
     """refused: no /dev/kvm"""
-    if not os.path.exists("/dev/kvm"):
-        with work_dir() as work:
-            refused(r"/dev/kvm: .*; .", guest_disk(work, "idle"))
-            return
-    script = ("mount -t tmpfs dev /dev && mknod -m 666 /dev/null c 1 3 && mkdir /dev/shm && "
-              "exec \"$@\"")
-    prefix = ["unshare", "-m", "sh", "-c", script, "sh"]
-    if not shutil.which("unshare") or IN_LAB or \
-            subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
-        raise Skip("/dev/kvm cannot be hidden here (needs root and mount namespaces)")
+    prefix = namespace("exec")
     with work_dir() as work:
         refused(r"/dev/kvm: .*; .", guest_disk(work, "idle"), prefix=prefix)
 

@@ -44,7 +44,7 @@ def terminate():
             pids = [guest.process.pid, *guest.halves()]
             guest.process.terminate()
             guest.wait(15)
-            wait_for(lambda: not any(map(process_alive, pids)), 5, "end of all processes")
+            equal([pid for pid in pids if process_alive(pid)], [], "processes left")
             assert not (run_base() / guest.name).exists(), "the run directory was left"
 
 

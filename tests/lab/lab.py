@@ -267,9 +267,9 @@ class Lab:
         for folder in ("boot", "bench", "lab"):
             self.archive.tree(SOURCE / "tests" / folder, f"cleave/tests/{folder}",
                               skip=("__pycache__", "meson.build"))
-        media = self.build / "tests" / "media"
-        if media.is_dir():
-            self.archive.tree(media, "cleave/build/tests/media")
+        for folder in ("media", "boot/guests"):
+            if (self.build / "tests" / folder).is_dir():
+                self.archive.tree(self.build / "tests" / folder, f"cleave/build/tests/{folder}")
 
     def add_qemu(self):
         """QEMU and its firmware, to be measured beside Cleave."""
@@ -277,6 +277,11 @@ class Lab:
         for folder in ("/usr/share/qemu", "/usr/share/seabios"):
             for path in pathlib.Path(folder).glob("*.bin"):
                 self.archive.file(path)
+
+    def add_program(self, name):
+        """A program of this machine, with its shared libraries."""
+        path = shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin")
+        self.archive.program(path, f"usr/bin/{name}")
 
     def add(self, source, name):
         """Any other file, under the path `name`."""

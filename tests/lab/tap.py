@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the lab's test programs share: a machine whose output is kept, and TAP."""
+
+import os
+import pathlib
+import sys
+import tempfile
+
+import lab
+
+BUILD = pathlib.Path(os.environ.get("CLEAVE_BUILD", lab.SOURCE / "build")).resolve()
+
+
+def skip_all(reason):
+    """Ends the program: none of its tests can run here."""
+    print(f"1..0 # SKIP {reason}")
+    sys.exit(0)
+
+
+def machine(**options):
+    """An emulated machine with our programs in it; skips all where there can be none."""
+    reason = lab.missing()
+    if reason:
+        skip_all(reason)
+    one = lab.Lab(BUILD, **options)
+    one.add_cleave()
+    return one
+
+
+def output_of(one, command, timeout):
+    """Runs a command in the machine: (status or None where the machine failed, its lines)."""
+    with tempfile.TemporaryFile() as out:
+        try:
+            status = one.run(command, stdout=out, timeout=timeout)
+        except lab.LabError as error:
+            print(f"# {error}")
+            status = None
+        out.seek(0)
+        text = out.read().decode(errors="replace").replace("\r", "")
+    return status, text.splitlines()
+
+
+class Report:
+    """Counts and prints TAP lines; the plan comes last."""
+
+    def __init__(self):
+        self.count = 0
+        self.failed = False
+
+    def line(self, good, name, skip=None):
+        """One test's result."""
+        self.count += 1
+        self.failed |= not good
+        print(f"{'ok' if good else 'not ok'} {self.count} - {name}"
+              + (f" # SKIP {skip}" if skip else ""), flush=True)
+
+    def end(self):
+        """Prints the plan and ends the program."""
+        print(f"1..{self.count}")
+        sys.exit(1 if self.failed else 0)
