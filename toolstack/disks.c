@@ -29,6 +29,9 @@
 #define SEABIOS_VGA  CLEAVE_SEABIOS_DIR "/vgabios-stdvga.bin"
 #define LOADER_NAME  "hvmloader"
 
+#define LOCK_WAIT_MS  1000u
+#define LOCK_RETRY_MS 20u
+
 /* Formats that a guest would see as garbage, by their first bytes. */
 static const struct {
     const char *magic;
@@ -96,11 +99,19 @@ static int image_open(const struct drive_option *d)
     return fd;
 }
 
+/* The io_uring of a device model that has just ended keeps its files, and with them the lock, for
+ * some milliseconds: the kernel takes it down behind the process's back. */
 static void image_lock(const struct drive_option *d, int fd)
 {
     struct flock lock = {.l_type = d->readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
-        return;
+    for (unsigned ms = 0;; ms += LOCK_RETRY_MS) {
+        if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
+            return;
+        }
+        if ((errno != EAGAIN && errno != EACCES) || ms >= LOCK_WAIT_MS) {
+            break;
+        }
+        g_usleep(LOCK_RETRY_MS * 1000);
     }
     if (errno == EAGAIN || errno == EACCES) {
         die("%s %s: is in use by another drive or guest; end that first%s", d->setting, d->path,
