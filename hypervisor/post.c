@@ -226,9 +226,9 @@ static int zone_set(struct hv *hv, uint64_t start, uint64_t len, bool pio, bool 
 /* --- the PCI address latch --- */
 
 /*
- * KVM has no narrower rule than "inside the zone", so a byte written to CF9h (reset) would be posted
- * along with CF8h. Therefore the zone exists only while configuration space is being used heavily,
- * and the alarm delivers what was posted at most LATCH_NS late.
+ * KVM has no narrower rule than "inside the zone", so a byte written to CF9h (reset) would be
+ * posted along with CF8h. Therefore the zone exists only while configuration space is being used
+ * heavily, and the alarm delivers what was posted at most LATCH_NS late.
  */
 void post_latch_written(struct hv *hv)
 {
