@@ -304,7 +304,7 @@ static int ring_restrict(struct block_ring *r)
 {
     static const uint8_t ops[] = {IORING_OP_READV, IORING_OP_WRITEV, IORING_OP_FSYNC,
                                   IORING_OP_FALLOCATE};
-    struct io_uring_restriction res[sizeof(ops) + 1];
+    struct io_uring_restriction res[sizeof(ops) + 2];
 
     memset(res, 0, sizeof(res));
     for (unsigned i = 0; i < sizeof(ops); i++) {
@@ -313,7 +313,9 @@ static int ring_restrict(struct block_ring *r)
     }
     res[sizeof(ops)].opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED;
     res[sizeof(ops)].sqe_flags = IOSQE_FIXED_FILE;
-    return ring_register(r, IORING_REGISTER_RESTRICTIONS, res, sizeof(ops) + 1);
+    res[sizeof(ops) + 1].opcode = IORING_RESTRICTION_REGISTER_OP;
+    res[sizeof(ops) + 1].register_op = IORING_UNREGISTER_FILES;
+    return ring_register(r, IORING_REGISTER_RESTRICTIONS, res, sizeof(ops) + 2);
 }
 
 int block_ring_start(struct block_ring *r)
@@ -354,6 +356,8 @@ int block_file_sync(struct block_file *f)
 void block_ring_free(struct block_ring *r)
 {
     if (r) {
+        /* Otherwise the kernel lets go of the files, and of their locks, some time later. */
+        ring_register(r, IORING_UNREGISTER_FILES, NULL, 0);
         io_uring_queue_exit(&r->uring);
         free(r);
     }

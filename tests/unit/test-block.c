@@ -321,6 +321,27 @@ static void test_locks(void)
     g_free(path);
 }
 
+/* With the ring the image's lock goes, at once. */
+static void test_lock_released(void)
+{
+    struct image im;
+    uint8_t buf[512];
+
+    if (!image_new(&im, false)) {
+        return;
+    }
+    int other = open(im.path, O_RDWR);
+    g_assert_cmpint(block_image_lock(im.fd, false), ==, 0);
+    g_assert_cmpint(perform(&im, BLK_READ, 0, 512, buf), ==, 0);
+    g_assert_cmpint(block_image_lock(other, false), ==, -EAGAIN);
+    block_ring_free(im.ring);
+    im.ring = NULL;
+    close(im.fd);
+    g_assert_cmpint(block_image_lock(other, false), ==, 0);
+    im.fd = other;
+    image_free(&im);
+}
+
 /* end_head, end_sector of the first partition; 0 head: no partition. */
 static struct block_geometry geometry(long long bytes, uint8_t end_head, uint8_t end_sector)
 {
@@ -385,6 +406,7 @@ int main(int argc, char **argv)
     g_test_add_func("/block/restricted", test_restricted);
     g_test_add_func("/block/sizes", test_sizes);
     g_test_add_func("/block/locks", test_locks);
+    g_test_add_func("/block/lock-released", test_lock_released);
     g_test_add_func("/block/geometry", test_geometry);
     return g_test_run();
 }
