@@ -31,7 +31,8 @@
 #define EXTENT_SHIFT 6u     /* memory_op: command in the low bits, first extent above */
 #define EXTRAVERSION ".0-cleave"
 
-/* The public header's names stand for older calls, unless one asks for a version of its interface. */
+/* The public header's names stand for older calls, unless one asks for a version of its interface.
+ */
 enum {
     CALL_MEMORY_OP = 12,
     CALL_XEN_VERSION = 17,
