@@ -167,6 +167,14 @@ static void drive_open(struct files *f, const struct drive_option *d, struct dri
     f->drive[f->drives++] = drive;
 }
 
+void drives_unlock(const struct files *f)
+{
+    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    for (unsigned i = 0; i < f->drives; i++) {
+        fcntl(f->drive[i].fd, F_OFD_SETLK, &lock);
+    }
+}
+
 static void drives_open(struct files *f, const struct run_options *o)
 {
     unsigned index = 0;

@@ -9,6 +9,12 @@
  */
 void files_open(struct files *f, const struct run_options *o);
 
+/*
+ * Gives the images free although the kernel may not have closed the device model's files yet. Only
+ * once it has ended by itself, so that none of its writes is under way.
+ */
+void drives_unlock(const struct files *f);
+
 /* The directory of the running program, without slash. */
 const char *program_dir(void);
 

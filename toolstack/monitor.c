@@ -18,6 +18,7 @@
 #include <gio/gio.h>
 
 #include "control.h"
+#include "disks.h"
 #include "log.h"
 #include "picture.h"
 #include "spawn.h"
@@ -526,6 +527,9 @@ static void finish(struct guest *g)
             g_autofree char *fate = half_fate(&g->dm);
             guest_say(g, "cleave-dm %s while it flushed the disks", fate);
             g->ending.status = g->ending.status ? g->ending.status : STATUS_INTERNAL;
+        }
+        if (alive && g->dm.status == 0) {
+            drives_unlock(&g->files);
         }
         half_quit(g, &g->hv, QUIT_MS);
     }
