@@ -9,6 +9,8 @@
 
 #include <xen/sched.h>
 
+#include "cleave_core.h"
+
 #include "local.h"
 #include "log.h"
 #include "monitor.h"
@@ -74,9 +76,11 @@ static void pm_base(void *opaque, uint16_t base)
 static void power_requested(void *opaque, enum power_event event, uint32_t value)
 {
     static const unsigned reason[] = {
-        [POWER_OFF] = SHUTDOWN_poweroff,        [POWER_RESET] = SHUTDOWN_reboot,
-        [POWER_CPU_INIT] = SHUTDOWN_reboot,     [POWER_SUSPEND] = SHUTDOWN_suspend,
-        [POWER_DEBUG_EXIT] = SHUTDOWN_poweroff,
+        [POWER_OFF] = SHUTDOWN_poweroff,
+        [POWER_RESET] = SHUTDOWN_reboot,
+        [POWER_CPU_INIT] = SHUTDOWN_reboot,
+        [POWER_SUSPEND] = SHUTDOWN_suspend,
+        [POWER_DEBUG_EXIT] = CORE_SHUTDOWN_DEBUG_EXIT,
     };
     struct machine *m = opaque;
 

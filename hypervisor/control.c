@@ -179,6 +179,10 @@ static int op_shutdown(struct control_call *c)
     };
     uint32_t reason = c->op.u.shutdown.reason;
 
+    if (reason == CORE_SHUTDOWN_DEBUG_EXIT) {
+        hv_shutdown(c->hv, HV_REASON_DEBUG_EXIT, "the debug-exit port was written");
+        return 0;
+    }
     if (reason >= sizeof(reasons) / sizeof(reasons[0])) {
         return -EINVAL;
     }

@@ -19,6 +19,9 @@
 #include <xen/hvm/ioreq.h>
 #include <xen/hvm/params.h>
 
+/* Beside Xen's SHUTDOWN_* reasons in XEN_DMOP_remote_shutdown: the debug-exit port was written. */
+#define CORE_SHUTDOWN_DEBUG_EXIT 0x100u
+
 #define CORE_PAGE      4096u
 #define CORE_MAX_VCPUS 32u
 #define CORE_MAX_FDS   36u
