@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,19 +21,53 @@ static void chr_fd_rearm(struct chr_fd *c)
     }
 }
 
-static size_t chr_fd_write(void *opaque, const uint8_t *buf, size_t len)
+void chr_fd_flush(struct chr_fd *c)
 {
-    struct chr_fd *c = opaque;
-    ssize_t n = write(c->fd, buf, len);
+    if (!c->used || c->blocked) {
+        return;
+    }
+    ssize_t n = write(c->fd, c->out, c->used);
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    if (n < 0 && errno == EINTR) {
+        return;
+    }
+    if (n < 0 && errno == EAGAIN) {
         c->blocked = true;
         chr_fd_rearm(c);
-        return 0;
+        return;
     }
     /* A reader that has gone away must not stop the guest: the bytes are lost, as on an open wire.
      */
-    return n < 0 ? len : (size_t)n;
+    size_t gone = n < 0 ? c->used : (size_t)n;
+    c->used -= gone;
+    memmove(c->out, c->out + gone, c->used);
+    if (c->starved) {
+        c->starved = false;
+        if (c->front && c->front->writable) {
+            c->front->writable(c->front->opaque);
+        }
+    }
+}
+
+static void chr_fd_idle(void *opaque)
+{
+    chr_fd_flush(opaque);
+}
+
+static size_t chr_fd_write(void *opaque, const uint8_t *buf, size_t len)
+{
+    struct chr_fd *c = opaque;
+
+    if (c->used >= CHR_FD_BUFFER / 2) {
+        chr_fd_flush(c);
+    }
+    size_t room = CHR_FD_BUFFER - c->used;
+    size_t n = len < room ? len : room;
+    memcpy(c->out + c->used, buf, n);
+    c->used += n;
+    c->starved |= n < len;
+    loop_defer(c->loop, chr_fd_idle, c);
+    return n;
 }
 
 static void chr_fd_input(struct chr_fd *c)
@@ -54,9 +89,7 @@ static void chr_fd_ready(void *opaque, uint32_t events)
 
     if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) && c->blocked) {
         c->blocked = false;
-        if (c->front && c->front->writable) {
-            c->front->writable(c->front->opaque);
-        }
+        chr_fd_flush(c);
     }
     if ((events & EPOLLIN) && c->front) {
         chr_fd_input(c);

@@ -115,6 +115,34 @@ void loop_remove(struct loop *l, int fd)
     }
 }
 
+void loop_defer(struct loop *l, void (*run)(void *opaque), void *opaque)
+{
+    for (unsigned i = 0; i < l->ndeferred; i++) {
+        if (l->deferred[i].run == run && l->deferred[i].opaque == opaque) {
+            return;
+        }
+    }
+    if (l->ndeferred == LOOP_MAX_DEFERRED) {
+        run(opaque);
+        return;
+    }
+    l->deferred[l->ndeferred].run = run;
+    l->deferred[l->ndeferred++].opaque = opaque;
+}
+
+/* What is deferred anew on the way waits for the next time. */
+static void loop_run_deferred(struct loop *l)
+{
+    unsigned n = l->ndeferred;
+
+    l->turns = 0;
+    for (unsigned i = 0; i < n; i++) {
+        l->deferred[i].run(l->deferred[i].opaque);
+    }
+    l->ndeferred -= n;
+    memmove(l->deferred, l->deferred + n, l->ndeferred * sizeof(l->deferred[0]));
+}
+
 /* Waits for descriptors; ts NULL waits for ever. */
 static void loop_wait(struct loop *l, const struct timespec *ts)
 {
@@ -228,7 +256,13 @@ void loop_run(struct loop *l)
 {
     while (!l->quit) {
         if (loop_serve(l)) {
+            if (++l->turns >= BUSY_TURNS && l->ndeferred) {
+                loop_run_deferred(l);
+            }
             continue;
+        }
+        if (l->ndeferred) {
+            loop_run_deferred(l);
         }
         uint64_t start = loop_host_now();
         uint64_t left = loop_time_left(l);

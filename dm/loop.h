@@ -27,6 +27,8 @@ struct loop_poller {
     void *opaque;
 };
 
+#define LOOP_MAX_DEFERRED 8
+
 struct loop {
     int epfd;
     bool quit;
@@ -37,6 +39,12 @@ struct loop {
     uint64_t spin_ns;      /* the current spinning time, adapted */
     uint64_t paused_at;    /* host ns when the guest clock was stopped */
     uint64_t clock_offset; /* host ns - guest ns while running */
+    unsigned turns;        /* busy turns since deferred work was last done */
+    unsigned ndeferred;
+    struct {
+        void (*run)(void *opaque);
+        void *opaque;
+    } deferred[LOOP_MAX_DEFERRED];
     struct loop_watch watch[LOOP_MAX_WATCHES];
 };
 
@@ -60,6 +68,10 @@ int loop_add(struct loop *l, int fd, uint32_t events, void (*ready)(void *opaque
              void *opaque);
 int loop_modify(struct loop *l, int fd, uint32_t events);
 void loop_remove(struct loop *l, int fd);
+
+/* Has run(opaque) called once, soon: when nothing is ready, or after a bounded number of busy
+ * turns. The same pair again before that changes nothing. */
+void loop_defer(struct loop *l, void (*run)(void *opaque), void *opaque);
 
 /* For struct transport's `watch`. */
 int loop_watch_readable(void *loop, int fd, bool edge, void (*ready)(void *opaque), void *opaque);

@@ -117,6 +117,9 @@ void machine_reset(struct machine *m);
 /* Everything that guests wrote goes to stable storage. */
 void machine_flush_disks(struct machine *m);
 
+/* Posted output included. */
+void machine_flush_consoles(struct machine *m);
+
 /* Before the process ends. */
 void machine_exit(struct machine *m);
 

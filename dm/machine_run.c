@@ -57,9 +57,19 @@ void machine_flush_disks(struct machine *m)
     }
 }
 
+void machine_flush_consoles(struct machine *m)
+{
+    m->t->ops->flush_posted(m->t);
+    for (unsigned i = 0; i < DM_SERIAL_PORTS; i++) {
+        chr_fd_flush(&m->serial_chr[i]);
+    }
+    chr_fd_flush(&m->debug_chr);
+}
+
 void machine_exit(struct machine *m)
 {
     machine_stop(m);
+    machine_flush_consoles(m);
     machine_flush_disks(m);
     block_ring_free(m->ring);
     bus_destroy(&m->pio);

@@ -57,6 +57,7 @@ static JsonNode *cmd_stop(void *opaque, JsonObject *args, struct qmp_fds *in, st
     struct monitor *mon = opaque;
 
     machine_stop(mon->machine);
+    machine_flush_consoles(mon->machine);
     return NULL;
 }
 

@@ -312,9 +312,10 @@ unsigned ioreq_drain(struct ioreq_server *s)
     if (!ring) {
         return 0;
     }
-    uint32_t read = __atomic_load_n(&ring->read_pointer, __ATOMIC_RELAXED);
-    uint32_t write = __atomic_load_n(&ring->write_pointer, __ATOMIC_ACQUIRE);
-    uint32_t pending = write - read;
+    /* Both pointers in one load: the core may move both back by a multiple of the ring's length. */
+    uint64_t both = __atomic_load_n((uint64_t *)(void *)ring, __ATOMIC_ACQUIRE);
+    uint32_t read = (uint32_t)both;
+    uint32_t pending = (uint32_t)(both >> 32) - read;
     uint32_t done = 0;
 
     if (pending > IOREQ_BUFFER_SLOT_NUM) {
