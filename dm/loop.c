@@ -12,6 +12,7 @@
 #define SPIN_MIN_NS 4000u   /* first step up from not spinning at all */
 #define SPIN_ROUND  64      /* loads between two looks at the time */
 #define MAX_EVENTS  16
+#define BUSY_TURNS  256 /* deferred work waits no longer than this */
 
 uint64_t loop_host_now(void)
 {
