@@ -56,6 +56,43 @@ unsigned crtc_line_compare(const struct vga_state *s)
            (s->crtc[CRTC_MAX_SCAN] & 0x40u) << 3;
 }
 
+/* --- address counter --- */
+
+struct crtc_scan crtc_scan_first(const struct vga_state *s)
+{
+    unsigned preset = s->crtc[CRTC_PRESET_SCAN]; /* and byte panning */
+
+    return (struct crtc_scan){
+        .address = crtc_start(s) + (preset >> 5 & 3),
+        .scan = preset & 0x1f,
+        .repeat = s->crtc[CRTC_MAX_SCAN] >> 7,
+    };
+}
+
+void crtc_scan_next(const struct vga_state *s, struct crtc_scan *c)
+{
+    unsigned doubled = s->crtc[CRTC_MAX_SCAN] >> 7;
+
+    if (c->y++ == crtc_line_compare(s)) { /* the lines below come from the start of memory */
+        c->address = 0;
+        c->scan = 0;
+        c->repeat = doubled;
+        c->below_split = true;
+    } else if (c->repeat) {
+        c->repeat--;
+    } else {
+        c->repeat = doubled;
+        if (c->scan >= (s->crtc[CRTC_MAX_SCAN] & 0x1fu)) {
+            c->scan = 0;
+            c->address += s->crtc[CRTC_OFFSET] * 2u;
+        } else {
+            c->scan++;
+        }
+    }
+}
+
+/* --- timing --- */
+
 /* Duration of a frame and of its lines. */
 struct frame {
     uint64_t line_ns;

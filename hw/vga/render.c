@@ -126,45 +126,26 @@ static uint32_t bank_address(const struct vga_state *s, uint32_t address, unsign
     return address;
 }
 
-static unsigned pixel_pan(const struct vga_state *s)
+static unsigned pixel_pan(const struct vga_state *s, const struct crtc_scan *c)
 {
     unsigned pan = s->attr[ATTR_PANNING] & 7;
 
+    if (c->below_split && (s->attr[ATTR_MODE] & ATTR10_SPLIT_PAN)) {
+        return 0;
+    }
     return (s->gfx[GFX_MODE] >> 5) & 2 ? pan >> 1 : pan;
 }
 
-/* The CRTC's counters walk down the screen, line by line. */
 static void graphics_render(const struct vga *v, struct surface *out)
 {
     const struct vga_state *s = v->s;
-    unsigned doubled = s->crtc[CRTC_MAX_SCAN] >> 7;
-    unsigned max_scan = s->crtc[CRTC_MAX_SCAN] & 0x1f;
-    unsigned scan = s->crtc[CRTC_PRESET_SCAN] & 0x1f;
-    unsigned split = crtc_line_compare(s);
-    uint32_t address = crtc_start(s) + (s->crtc[CRTC_PRESET_SCAN] >> 5 & 3);
-    unsigned pan = pixel_pan(s);
-    unsigned repeat = doubled;
+    struct crtc_scan c = crtc_scan_first(s);
     struct frame f;
 
     frame_init(&f, v);
-    for (unsigned y = 0; y < out->height; y++) {
-        line_draw(&f, bank_address(s, address, scan), pan, surface_line(out, y), out->width);
-        if (y == split) { /* the lines below come from the start of memory */
-            address = 0;
-            scan = 0;
-            repeat = doubled;
-            pan = s->attr[ATTR_MODE] & ATTR10_SPLIT_PAN ? 0 : pan;
-        } else if (repeat) {
-            repeat--;
-        } else {
-            repeat = doubled;
-            if (scan >= max_scan) {
-                scan = 0;
-                address += s->crtc[CRTC_OFFSET] * 2u;
-            } else {
-                scan++;
-            }
-        }
+    for (unsigned y = 0; y < out->height; y++, crtc_scan_next(s, &c)) {
+        line_draw(&f, bank_address(s, c.address, c.scan), pixel_pan(s, &c), surface_line(out, y),
+                  out->width);
     }
 }
 

@@ -25,8 +25,7 @@ struct text_geometry text_geometry(const struct vga_state *s)
 
     g.columns = s->crtc[CRTC_H_DISPLAY] + 1u;
     g.scans = (s->crtc[CRTC_MAX_SCAN] & 0x1fu) + 1;
-    g.doubled = s->crtc[CRTC_MAX_SCAN] >> 7;
-    g.cell_height = g.scans << g.doubled;
+    g.cell_height = g.scans << (s->crtc[CRTC_MAX_SCAN] >> 7);
     g.cell_width = clocking & SEQ1_DOT_HALF ? 16 : clocking & SEQ1_8DOT ? 8 : 9;
     g.rows = crtc_height(s) / g.cell_height;
     g.rows = g.rows ? g.rows : 1;
@@ -118,10 +117,14 @@ static void cell_draw(const struct text_frame *f, uint32_t address, unsigned sca
 }
 
 /* Pixels by which AR13 shifts the picture to the left; in 9-dot modes 8 means none. */
-static unsigned text_pan(const struct vga_state *s, const struct text_geometry *g)
+static unsigned text_pan(const struct vga_state *s, const struct text_geometry *g,
+                         const struct crtc_scan *c)
 {
     unsigned pan = s->attr[ATTR_PANNING] & 0x0f;
 
+    if (c->below_split && (s->attr[ATTR_MODE] & ATTR10_SPLIT_PAN)) {
+        return 0;
+    }
     if (s->seq[SEQ_CLOCKING_MODE] & SEQ1_8DOT) {
         pan &= 7;
     } else {
@@ -133,38 +136,16 @@ static unsigned text_pan(const struct vga_state *s, const struct text_geometry *
 void text_render(const struct vga *v, struct surface *out, unsigned flags)
 {
     const struct vga_state *s = v->s;
+    struct crtc_scan scan = crtc_scan_first(s);
     struct text_frame f;
-    uint32_t row = crtc_start(s) + (s->crtc[CRTC_PRESET_SCAN] >> 5 & 3);
-    unsigned split = crtc_line_compare(s);
-    unsigned scan, repeat, pan;
 
     text_frame_init(&f, v, flags);
-    scan = s->crtc[CRTC_PRESET_SCAN] & 0x1f;
-    repeat = f.g.doubled;
-    pan = text_pan(s, &f.g);
-    for (unsigned y = 0; y < out->height; y++) {
+    for (unsigned y = 0; y < out->height; y++, crtc_scan_next(s, &scan)) {
         uint32_t *line = out->pixels + (size_t)y * out->width;
+        int x = -(int)text_pan(s, &f.g, &scan);
 
-        for (unsigned c = 0; c <= f.g.columns; c++) {
-            int x = (int)(c * f.g.cell_width) - (int)pan;
-
-            cell_draw(&f, row + c, scan, x, line, out->width);
-        }
-        if (y == split) {
-            row = 0;
-            scan = 0;
-            repeat = f.g.doubled;
-            pan = s->attr[ATTR_MODE] & ATTR10_SPLIT_PAN ? 0 : pan;
-        } else if (repeat) {
-            repeat--;
-        } else {
-            repeat = f.g.doubled;
-            if (scan + 1 >= f.g.scans) {
-                scan = 0;
-                row += s->crtc[CRTC_OFFSET] * 2u;
-            } else {
-                scan++;
-            }
+        for (unsigned c = 0; c <= f.g.columns; c++, x += (int)f.g.cell_width) {
+            cell_draw(&f, scan.address + c, scan.scan, x, line, out->width);
         }
     }
 }

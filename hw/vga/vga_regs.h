@@ -98,6 +98,19 @@ uint8_t crtc_input_status(const struct vga_state *s, uint64_t now);
 /* Lines displayed, split position in lines, bytes from one row to the next. */
 unsigned crtc_height(const struct vga_state *s);
 unsigned crtc_line_compare(const struct vga_state *s);
+
+/* The CRTC's counters on their way down the screen: where the line to be drawn next comes from. */
+struct crtc_scan {
+    uint32_t address; /* dword of video memory, of the row */
+    unsigned scan;    /* line of the row */
+    unsigned repeat;  /* times that it is still to be repeated */
+    unsigned y;
+    bool below_split;
+};
+
+struct crtc_scan crtc_scan_first(const struct vga_state *s);
+void crtc_scan_next(const struct vga_state *s, struct crtc_scan *c);
+
 uint8_t attr_read_index(const struct vga_state *s);
 uint8_t attr_read_data(const struct vga_state *s);
 void attr_write(struct vga_state *s, uint8_t val);
@@ -153,7 +166,6 @@ struct text_geometry {
     unsigned cell_width;  /* pixels on the screen: 8, 9 or 16 */
     unsigned cell_height; /* lines on the screen, doubling included */
     unsigned scans;       /* lines of the glyph */
-    unsigned doubled;     /* 1 when each glyph line is shown twice */
 };
 
 struct text_geometry text_geometry(const struct vga_state *s);
