@@ -149,9 +149,12 @@ static void shutdown_handle(struct guest *g, const char *reason, const char *det
         guest_end(g, STATUS_CRASH, "guest %s reported a crash%s%s", g->name, *detail ? ": " : "",
                   detail);
     } else if (strcmp(reason, "triple-fault") == 0) {
-        guest_end(g, STATUS_TRIPLE_FAULT, "guest %s: triple fault: %s", g->name, detail);
+        const char *title = g_str_has_prefix(detail, "triple fault") ? "" : "triple fault: ";
+        guest_end(g, STATUS_TRIPLE_FAULT, "guest %s: %s%s", g->name, title, detail);
     } else if (strcmp(reason, "dm-gone") == 0) {
         dm_gone(g);
+    } else if (strcmp(reason, "internal-error") == 0) {
+        guest_end(g, STATUS_INTERNAL, "guest %s: internal error: %s", g->name, detail);
     } else {
         guest_end(g, STATUS_INTERNAL, "guest %s: %s: %s", g->name, reason, detail);
     }

@@ -13,10 +13,11 @@
 
 #include "log.h"
 
-#define MIN_MEMORY_MIB 1ul
-#define MAX_MEMORY_MIB (1ul << 20)
-#define MAX_VCPUS      32ul
-#define MAX_NAME       48
+#define MIN_MEMORY_MIB  2ul
+#define BIOS_MEMORY_MIB 8ul
+#define MAX_MEMORY_MIB  (1ul << 20)
+#define MAX_VCPUS       32ul
+#define MAX_NAME        48
 
 struct run_option {
     const char *name;
@@ -309,6 +310,9 @@ static void options_check(const struct run_options *o)
     }
     if (stdio > 1) {
         die("--serial stdio: the terminal can be given to one port only");
+    }
+    if (!o->loader && o->memory_mib < BIOS_MEMORY_MIB) {
+        die("--memory %lu: the BIOS needs %lu MiB; give more", o->memory_mib, BIOS_MEMORY_MIB);
     }
     if (o->cdrom.path && o->disks == MAX_DISKS) {
         die("--cdrom %s: four disks leave no place for a CD drive; take one --disk away",

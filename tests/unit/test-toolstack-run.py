@@ -179,6 +179,7 @@ def test_bad_options(w):
             (["-z"], ["-z", "unknown option"]),
             (["--memory"], ["--memory", "argument"]),
             (["--memory", "0"], ["--memory 0", "from 1 to"]),
+            (["--memory", "1"], ["--memory 1", "from 2 to"]),
             (["--memory", "12x"], ["--memory 12x"]),
             (["-m", "-5"], ["-m -5"]),
             (["--memory", "99999999999999999999"], ["--memory"]),
@@ -288,6 +289,10 @@ def test_bad_firmware(w):
     w.refused("--firmware", w.file("none", b""), says=["--firmware", "size"])
     w.refused("--firmware", w.dir, says=["--firmware", "not a file"])
     w.refused("--firmware-mode", "qemu", says=["--loader", "--firmware-mode xen"])
+    small = subprocess.run([CLEAVE, "run", "--memory", "7"], env=w.environment(), check=False,
+                           capture_output=True, timeout=60)
+    equal((small.returncode, small.stderr),
+          (2, b"cleave: --memory 7: the BIOS needs 8 MiB; give more\n"))
 
 
 def test_name_in_use(w):
@@ -380,7 +385,7 @@ def test_ends(w):
         return {"cont": [["event", "SHUTDOWN", {"reason": reason, "detail": detail}]]}
     for reason, status, says in [
             ("poweroff", 0, ""), ("suspend", 0, "suspended"), ("crash", 6, "crash: why"),
-            ("triple-fault", 3, "triple fault: why"), ("internal-error", 4, "internal-error: why"),
+            ("triple-fault", 3, "triple fault: why"), ("internal-error", 4, "internal error: why"),
             ("nonsense", 4, "nonsense: why")]:
         _, err = w.run(hv=event(reason, "why"), status=status)
         equal(err.count("\n"), 1 if says else 0, err)
