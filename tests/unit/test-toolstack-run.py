@@ -178,7 +178,7 @@ def test_bad_options(w):
             (["--nonsense"], ["--nonsense", "unknown option", "cleave run --help"]),
             (["-z"], ["-z", "unknown option"]),
             (["--memory"], ["--memory", "argument"]),
-            (["--memory", "0"], ["--memory 0", "from 1 to"]),
+            (["--memory", "0"], ["--memory 0", "from 2 to"]),
             (["--memory", "1"], ["--memory 1", "from 2 to"]),
             (["--memory", "12x"], ["--memory 12x"]),
             (["-m", "-5"], ["-m -5"]),
