@@ -569,7 +569,7 @@ static int fdc_check(const void *state)
     bool pio = s->phase == FDC_PIO_READ || s->phase == FDC_PIO_WRITE;
 
     if (s->phase >= FDC_NPHASES || s->reset_sense > FDC_UNITS || s->seek_ended & ~ALL_UNITS ||
-        s->interrupt & ~(INT_DATA | INT_SEEK)) {
+        s->interrupt & ~(INT_DATA | INT_SEEK) || s->head_select > 1) {
         return -EINVAL;
     }
     if (s->cmd_len > FDC_PARAMS || s->result_len > FDC_RESULTS || s->buf_len > FDC_SECTOR) {

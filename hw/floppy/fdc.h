@@ -55,8 +55,10 @@ enum fdc_phase {
     V(T, uint8_t, cylinder, 1) /* ID of the sector in work */                                      \
     V(T, uint8_t, head, 1)                                                                         \
     V(T, uint8_t, record, 1)                                                                       \
-    V(T, uint8_t, left, 1) /* sectors still to format, verify or read by READ TRACK */             \
-    V(T, uint8_t, tc, 1)   /* terminal count came with the bytes in buf */                         \
+    V(T, uint8_t, left, 1)        /* sectors still to format, verify or read by READ TRACK */      \
+    V(T, uint8_t, tc, 1)          /* terminal count came with the bytes in buf */                  \
+    V(T, uint8_t, head_select, 1) /* the side last accessed */                                     \
+    V(T, uint8_t, reserved, 1)                                                                     \
     V(T, uint16_t, buf_pos, 1)                                                                     \
     V(T, uint16_t, buf_len, 1)                                                                     \
     A(T, uint8_t, buf, FDC_SECTOR, 1)

@@ -34,7 +34,7 @@ void fdc_data_end(struct fdc *d, uint8_t st0, uint8_t st1, uint8_t st2)
 {
     struct fdc_state *s = d->s;
 
-    s->result[0] = (uint8_t)(st0 | (s->head & 1) << 2 | command_unit(s));
+    s->result[0] = (uint8_t)(st0 | s->head_select << 2 | command_unit(s));
     s->result[1] = st1;
     s->result[2] = st2;
     s->result[3] = s->cylinder;
@@ -305,6 +305,7 @@ static void sector_step(struct fdc *d)
 {
     uint16_t len = opcode(d->s) == OPCODE_FORMAT ? FORMAT_ID_BYTES : FDC_SECTOR;
 
+    d->s->head_select = d->s->head & 1;
     if (!command_writes(d->s)) {
         blk_start(d, FDC_BLK_READ);
     } else if (non_dma(d->s)) {
@@ -325,6 +326,7 @@ static bool data_begin(struct fdc *d)
 
     s->cylinder = s->cmd[CMD_C];
     s->head = command_head(s);
+    s->head_select = s->head;
     s->record = s->cmd[CMD_R];
     s->eot = s->cmd[CMD_EOT];
     s->left = 0;
@@ -401,6 +403,7 @@ void fdc_format_track(struct fdc *d)
 
     s->cylinder = s->pcn[command_unit(s)];
     s->head = command_head(s);
+    s->head_select = s->head;
     s->record = 1;
     s->left = s->cmd[3];
     s->tc = 0;
@@ -424,6 +427,7 @@ void fdc_read_id(struct fdc *d)
 
     s->cylinder = s->pcn[command_unit(s)];
     s->head = command_head(s);
+    s->head_select = s->head;
     s->record = 1;
     if (track_readable(d)) {
         fdc_data_end(d, 0, 0, 0);
