@@ -27,6 +27,7 @@ CLEAVE = BUILD / "cleave"
 DEMO = BUILD / "firmware" / "guests" / "demo.img"
 IN_LAB = bool(os.environ.get("CLEAVE_LAB"))
 MODES = ("xen", "qemu")
+QUICK = bool(os.environ.get("CLEAVE_QUICK"))  # a choice of the cases, for ./run-tests --quick
 # How long anything may take: the lab's processor is emulated.
 PATIENCE = 6.0 if IN_LAB else 1.0
 

@@ -15,11 +15,13 @@ IOCTL, KVM_RUN = 16, 0xAE80
 
 
 def switches(pid):
-    """thread -> (name, voluntary context switches)."""
+    """thread -> (name, voluntary context switches), without KVM's own worker threads."""
     table = {}
     for task in os.listdir(f"/proc/{pid}/task"):
         text = pathlib.Path(f"/proc/{pid}/task/{task}/status").read_text(encoding="ascii")
         name = re.search(r"Name:\t(.*)", text).group(1)
+        if name.startswith("kvm-"):
+            continue
         table[int(task)] = (name, int(re.search(r"\nvoluntary_ctxt_switches:\t(\d+)",
                                                 text).group(1)))
     return table

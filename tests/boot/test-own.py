@@ -4,7 +4,7 @@
 
 import pathlib
 
-from harness import (DEMO, MODES, TRIPLE_FAULT, INTERNAL_ERROR, TIMEOUT, Guest, Skip, equal,
+from harness import (DEMO, INTERNAL_ERROR, MODES, QUICK, TIMEOUT, TRIPLE_FAULT, Guest, Skip, equal,
                      guest_disk, guest_run, test, test_each, tests_main, work_dir)
 import pixels
 
@@ -49,7 +49,7 @@ def no_debug_exit():
             guest.wait_screen("Booting from Hard Disk", 10)
 
 
-@test_each(mode=MODES)
+@test_each(mode=MODES[QUICK:])
 def reset(mode):
     """8042, port 92h and CF9h reset the machine; CMOS keeps its bytes"""
     with work_dir() as work:
@@ -59,7 +59,7 @@ def reset(mode):
         equal(status, 33, "exit status")
 
 
-@test_each(mode=MODES)
+@test_each(mode=MODES[QUICK:])
 def triple_fault(mode):
     """a triple fault is reported as such, with the guest's registers"""
     with work_dir() as work:
@@ -107,7 +107,7 @@ def serial_to_file():
         assert "off" in pathlib.Path(path).read_text(encoding="latin1")
 
 
-@test_each(vcpus=(2, 32))
+@test_each(vcpus=(32,) if QUICK else (2, 32))
 def many_vcpus(vcpus):
     """a guest with several vCPUs reaches its MBR"""
     with work_dir() as work:

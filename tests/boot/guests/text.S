@@ -5,6 +5,9 @@
 
     movw $3, %ax
     int $0x10
+    movw $0x1003, %ax /* sixteen background colours instead of blinking */
+    xorw %bx, %bx
+    int $0x10
     movw $0xb800, %ax
     movw %ax, %es
     xorw %di, %di
