@@ -11,7 +11,6 @@
 #define BMIS_CAPS   0x60u /* drives DMA capable: the host's own notes */
 #define PRD_SIZE    8u
 #define PRD_EOT     0x80000000u
-#define PRD_MAX     8192u /* a table lies within 64 KiB */
 #define PRD_MAX_LEN 0x10000u
 #define DMA_LIMIT   (1ull << 32) /* the master drives 32 address bits */
 #define CHUNK       0x80000u     /* bytes per back-end request */
@@ -36,7 +35,7 @@ static void prd_read(struct ide_channel *ch)
     uint32_t addr;
     uint32_t flags;
 
-    if (s->prd_read == PRD_MAX || s->prd_table > UINT32_MAX - (PRD_SIZE - 1) ||
+    if (s->prd_read == IDE_PRD_MAX || s->prd_table > UINT32_MAX - (PRD_SIZE - 1) ||
         !dma_read(ch->dma, s->prd_table, raw, sizeof(raw))) {
         s->prd_end = IDE_PRD_FAULT;
         return;

@@ -43,6 +43,8 @@
 #define BMIS_ERROR  0x02u
 #define BMIS_INTR   0x04u
 
+#define IDE_PRD_MAX 8192u /* descriptors of a table, which lies within 64 KiB */
+
 #define CD_BLOCK     2048u
 #define CD_RAW_BLOCK 2352u
 
@@ -96,6 +98,10 @@ enum ide_prd_end {
     IDE_PRD_ENDS,
 };
 
+/* --- ide_state.c --- */
+
+int ide_state_check(const void *state);
+
 /* --- channel.c: task file, data port, interrupt, reset --- */
 
 extern const struct reg ide_command_regs[];
@@ -145,8 +151,8 @@ uint32_t bm_copy(struct ide_channel *ch, uint32_t at, uint32_t len, bool to_memo
 /* The descriptors did not suffice: too short a table, or a transfer that reached no RAM. */
 void bm_fail(struct ide_channel *ch);
 /*
- * Fills ch->req.sg and ch->mapped with at most `want` bytes of guest RAM, a multiple of `granule`; 0
- * when not even one granule is there in BLK_MAX_SG pieces. Nothing is consumed.
+ * Fills ch->req.sg and ch->mapped with at most `want` bytes of guest RAM, a multiple of `granule`;
+ * 0 when not even one granule is there in BLK_MAX_SG pieces. Nothing is consumed.
  */
 uint32_t bm_map(struct ide_channel *ch, uint32_t want, uint32_t granule, bool to_memory);
 void bm_unmap(struct ide_channel *ch, bool to_memory);

@@ -10,10 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-STATE_TYPE(ide_drive_state, IDE_DRIVE_STATE);
-STATE_TYPE(ide_channel_state, IDE_CHANNEL_STATE);
-STATE_TYPE(ide_state, IDE_STATE);
-
 #define CONFIG_IDETIM   0x40u
 #define CONFIG_SIDETIM  0x44u
 #define CLASS_IDE       0x010180u /* bus master, both channels in legacy mode */
@@ -50,178 +46,6 @@ static void ide_reset(struct device *dev, enum reset_kind kind)
     pci_function_reset(&ide->fn);
 }
 
-static bool drive_state_ok(const struct ide_drive_state *d)
-{
-    bool multiple_ok = d->multiple <= IDE_BUF_SECTORS && !(d->multiple & (d->multiple - 1));
-
-    return multiple_ok && d->heads >= 1 && d->heads <= 16 && d->sectors >= 1 &&
-           d->write_cache <= 1 && d->look_ahead <= 1 && d->keep_settings <= 1 && d->smart <= 1 &&
-           d->smart_autosave <= 1 && d->smart_tests <= IDE_SELF_TESTS &&
-           d->smart_next < IDE_SELF_TESTS && d->tray_open <= 1 && d->locked <= 1 &&
-           d->media_change <= 2 && d->media_event <= 3 && d->transfer_mode < 0x48;
-}
-
-static bool prds_ok(const struct ide_channel_state *s)
-{
-    if (s->prd_n > IDE_PRDS || s->prd_i > s->prd_n || s->prd_end >= IDE_PRD_ENDS) {
-        return false;
-    }
-    for (unsigned i = 0; i < s->prd_n; i++) {
-        if (s->prd_len[i] < 1 || s->prd_len[i] > 0x10000) {
-            return false;
-        }
-    }
-    return s->prd_off == 0 || (s->prd_i < s->prd_n && s->prd_off < s->prd_len[s->prd_i]);
-}
-
-/* Work that goes through blocks of 512 or CD blocks, by PIO or DMA. */
-static bool block_ok(const struct ide_channel_state *s)
-{
-    switch (s->work) {
-    case IDE_WORK_CD_READ:
-    case IDE_WORK_CD_READ_DMA:
-        return s->block == CD_BLOCK || s->block == CD_RAW_BLOCK;
-    case IDE_WORK_NONE:
-        return s->block == BLK_SECTOR || s->block == CD_BLOCK || s->block == CD_RAW_BLOCK;
-    case IDE_WORK_PACKET:
-    case IDE_WORK_CD_REPLY:
-    case IDE_WORK_CD_REPLY_DMA:
-    case IDE_WORK_REPLY:
-    case IDE_WORK_FLUSH:
-        return s->block != 0;
-    default:
-        return s->block == BLK_SECTOR;
-    }
-}
-
-static bool pio_ok(const struct ide_channel_state *s)
-{
-    uint32_t bytes = s->end - s->pos;
-
-    if (s->pos >= s->end || s->end > IDE_BUF) {
-        return false;
-    }
-    switch (s->work) {
-    case IDE_WORK_REPLY:
-        return s->phase == IDE_PIO_IN;
-    case IDE_WORK_CD_REPLY:
-    case IDE_WORK_CD_READ:
-        return s->phase == IDE_PIO_IN && s->end <= s->fill &&
-               (s->limit >= 2 || s->fill <= s->limit);
-    case IDE_WORK_READ:
-        return s->phase == IDE_PIO_IN && s->end <= s->fill && s->left >= 1 &&
-               (uint64_t)s->left * BLK_SECTOR >= s->fill - (s->end - bytes);
-    case IDE_WORK_WRITE:
-        return s->phase == IDE_PIO_OUT && s->left >= 1 && s->end % BLK_SECTOR == 0 &&
-               s->end - s->fill == (s->left < s->drq ? s->left : s->drq) * BLK_SECTOR &&
-               s->fill <= s->pos && s->fill % BLK_SECTOR == 0;
-    case IDE_WORK_PACKET:
-        return s->phase == IDE_PIO_OUT && s->end == 12;
-    default:
-        return false;
-    }
-}
-
-static bool work_is_dma(uint8_t work)
-{
-    return work == IDE_WORK_READ_DMA || work == IDE_WORK_WRITE_DMA || work == IDE_WORK_TRIM ||
-           work == IDE_WORK_CD_REPLY_DMA || work == IDE_WORK_CD_READ_DMA;
-}
-
-/* A request through buf: where it lies there, and what its completion will add to `fill`. */
-static bool buffer_request_ok(const struct ide_channel_state *s)
-{
-    uint32_t raw = s->block == CD_RAW_BLOCK ? 16 : 0;
-    uint32_t blocks = s->req_bytes / CD_BLOCK;
-
-    if (s->req_bytes > IDE_BUF || s->req_buf > IDE_BUF - s->req_bytes || s->req_bytes == 0) {
-        return false;
-    }
-    switch (s->work) {
-    case IDE_WORK_READ:
-    case IDE_WORK_VERIFY:
-        return s->req == IDE_REQ_READ && s->req_buf == 0 && s->req_bytes / BLK_SECTOR <= s->left &&
-               s->req_bytes % BLK_SECTOR == 0;
-    case IDE_WORK_WRITE:
-        return s->req == IDE_REQ_WRITE && s->req_buf == s->pos &&
-               s->req_bytes <= s->fill - s->pos && s->req_bytes % BLK_SECTOR == 0 &&
-               (s->fill - s->pos) / BLK_SECTOR <= s->left;
-    case IDE_WORK_READ_DMA:
-        return s->req == IDE_REQ_READ && s->req_buf == 0 && s->req_bytes == BLK_SECTOR;
-    case IDE_WORK_WRITE_DMA:
-        return s->req == IDE_REQ_WRITE && s->req_buf == 0 && s->req_bytes == BLK_SECTOR;
-    case IDE_WORK_CD_READ_DMA:
-        return s->req == IDE_REQ_READ && s->req_buf == raw && s->req_bytes == CD_BLOCK;
-    case IDE_WORK_CD_READ:
-        return s->req == IDE_REQ_READ && s->pos == 0 && s->req_buf == s->fill + raw &&
-               s->req_bytes % CD_BLOCK == 0 && blocks <= s->left && (!raw || blocks == 1) &&
-               s->fill + blocks * s->block <= IDE_BUF && (s->limit & ~1u);
-    default:
-        return false;
-    }
-}
-
-static bool request_ok(const struct ide_channel_state *s)
-{
-    bool in = s->work == IDE_WORK_READ_DMA || s->work == IDE_WORK_CD_READ_DMA;
-
-    switch (s->req) {
-    case IDE_REQ_READ:
-    case IDE_REQ_WRITE:
-        return buffer_request_ok(s);
-    case IDE_REQ_READ_SG:
-    case IDE_REQ_WRITE_SG:
-        return (in ? s->req == IDE_REQ_READ_SG
-                   : s->req == IDE_REQ_WRITE_SG && s->work == IDE_WORK_WRITE_DMA) &&
-               s->block != CD_RAW_BLOCK && s->req_bytes && s->req_bytes % s->block == 0 &&
-               s->req_bytes / s->block <= s->left;
-    case IDE_REQ_DISCARD:
-        return s->work == IDE_WORK_TRIM;
-    case IDE_REQ_FLUSH:
-        return s->work == IDE_WORK_FLUSH;
-    default:
-        return false;
-    }
-}
-
-static bool channel_state_ok(const struct ide_channel_state *s)
-{
-    if (s->unit > 1 || s->intrq > 1 || s->line > 1 || s->phase >= IDE_PHASES ||
-        s->work >= IDE_WORKS || s->req >= IDE_REQS || s->retry > 1 || s->packet_dma > 1 ||
-        s->ext > 1 || s->drq < 1 || s->drq > IDE_BUF_SECTORS || s->fill > IDE_BUF ||
-        s->pos > IDE_BUF || s->end > IDE_BUF || s->limit > 0xffff || s->left > UINT32_MAX / 4096 ||
-        s->lba > UINT64_MAX / 4096 || (s->bmidtp & 3) || !block_ok(s) || !prds_ok(s) ||
-        !drive_state_ok(&s->drive[0]) || !drive_state_ok(&s->drive[1])) {
-        return false;
-    }
-    if ((s->phase == IDE_BACKEND) != (s->req != IDE_REQ_NONE)) {
-        return false;
-    }
-    switch (s->phase) {
-    case IDE_PIO_IN:
-    case IDE_PIO_OUT:
-        return pio_ok(s);
-    case IDE_DMA_WAIT:
-        return work_is_dma(s->work) && (s->left || s->work == IDE_WORK_CD_REPLY_DMA);
-    case IDE_BACKEND:
-        return request_ok(s);
-    default:
-        return s->work == IDE_WORK_NONE;
-    }
-}
-
-static int ide_check(const void *state)
-{
-    const struct ide_state *s = state;
-
-    for (unsigned i = 0; i < IDE_CHANNELS; i++) {
-        if (!channel_state_ok(&s->channel[i])) {
-            return -EINVAL;
-        }
-    }
-    return 0;
-}
-
 static void ide_resume(struct device *dev)
 {
     struct ide *ide = ide_of(dev);
@@ -248,7 +72,7 @@ static const struct device_class ide_class = {
     .name = "piix3-ide",
     .state = &ide_state_type,
     .reset = ide_reset,
-    .check = ide_check,
+    .check = ide_state_check,
     .resume = ide_resume,
 };
 

@@ -522,6 +522,67 @@ static void test_bad_sector(void)
     rig_free(r);
 }
 
+static void test_dma_error(void)
+{
+    struct rig *r = rig_new("d");
+    const struct rig_prd prd = {0x20000, 1024 | SPEC_PRD_EOT};
+
+    for (unsigned write = 0; write < 2; write++) {
+        r->disk[0].fail_sector = 21;
+        bm_table(r, &prd, 1);
+        ata_issue(r, P, 0, write ? 0xca : 0xc8, 20, 2);
+        bm_start(r, P, !write);
+        rig_run(r);
+        g_assert_cmphex(bm_status(r, P) & SPEC_BM_INTR, ==, SPEC_BM_INTR);
+        g_assert_cmphex(inb(r, P + 7), ==, write ? 0x71 : 0x51);
+        g_assert_cmphex(inb(r, P + 1), ==, write ? SPEC_ABRT : SPEC_UNC);
+        bm_stop_write(r, P);
+    }
+    r->disk[0].fail_sector = UINT64_MAX / 1024;
+    rig_alive(r, P, 0);
+    rig_free(r);
+}
+
+/* A geometry from the configuration is reported, and is what CHS addresses mean. */
+static void test_given_geometry(void)
+{
+    struct rig *r = rig_new("d");
+    struct ide ide;
+    struct arena arena;
+    struct hw hw = r->hw;
+    struct ide_config cfg = {.devfn = PCI_DEVFN(9, 0)};
+    void *mem = g_malloc0(RIG_ARENA);
+    uint8_t buf[512];
+
+    r->ide.channel[0].drive[0].cylinders = 128;
+    r->ide.channel[0].drive[0].heads = 8;
+    r->ide.channel[0].drive[0].sectors = 4;
+    arena_reset(&r->arena, RESET_POWER_ON);
+    rig_bars(r);
+    identify(r, P, 0, buf);
+    g_assert_cmpuint(word(buf, 1), ==, 128);
+    g_assert_cmpuint(word(buf, 55), ==, 8);
+    outb(r, P + 6, 0xa7);
+    outb(r, P + 2, 1);
+    outb(r, P + 3, 4);
+    outb(r, P + 4, 10);
+    outb(r, P + 5, 0);
+    outb(r, P + 7, 0x20);
+    rig_run(r);
+    ata_data_in(r, P, buf, 256);
+    g_assert_true(memcmp(buf, r->disk[0].data + ((10 * 8 + 7) * 4 + 3) * 512, 512) == 0);
+    /* One that no drive can have is refused, and so is a disk without medium. */
+    arena_init(&arena, mem, RIG_ARENA);
+    hw.arena = &arena;
+    cfg.drive[0] = (struct ide_drive_config){IDE_KIND_DISK, &r->disk[0].blk, 100, 17, 63};
+    g_assert_cmpint(ide_init(&ide, &hw, &r->pci, &cfg), ==, -EINVAL);
+    arena_init(&arena, mem, RIG_ARENA);
+    cfg.drive[0] = (struct ide_drive_config){.kind = IDE_KIND_DISK};
+    g_assert_cmpint(ide_init(&ide, &hw, &r->pci, &cfg), ==, -EINVAL);
+    g_free(mem);
+    rig_free(r);
+}
+
 static void test_features(void)
 {
     struct rig *r = rig_new("d");
@@ -596,6 +657,154 @@ static void test_resume(void)
     rig_free(b);
 }
 
+/* --- random guests: every state that they reach is one that check() accepts --- */
+
+static const uint8_t opcodes[] = {0x20, 0x24, 0x25, 0x29, 0x30, 0x34, 0x35, 0x39, 0x40, 0x42,
+                                  0xa0, 0xa0, 0xa0, 0xb0, 0xc4, 0xc5, 0xc6, 0xc8, 0xca, 0xe7,
+                                  0xea, 0xec, 0xef, 0x06, 0x08, 0x91, 0x90, 0xa1};
+static const uint8_t packets[] = {0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28, 0x28, 0x43,
+                                  0x46, 0x4a, 0x51, 0x5a, 0xa8, 0xbd, 0xbe, 0xbe};
+
+static void random_table(struct rig *r, GRand *rand)
+{
+    struct rig_prd prd[80];
+    unsigned n = (unsigned)g_rand_int_range(rand, 1, 80);
+    bool small = g_rand_boolean(rand);
+
+    for (unsigned i = 0; i < n; i++) {
+        prd[i].addr = g_rand_int(rand) % (g_rand_int(rand) % 64 ? 0x80000 : 0xffffffff);
+        prd[i].flags = g_rand_int(rand) % (small ? 96 : 0x4000);
+        prd[i].addr += prd[i].addr < RIG_PRDT + 0x1000 ? 0x10000 : 0;
+    }
+    prd[n - 1].flags |= SPEC_PRD_EOT;
+    bm_table(r, prd, n);
+}
+
+static void random_command(struct rig *r, GRand *rand, uint16_t base)
+{
+    unsigned unit = g_rand_int(rand) & 1;
+    uint8_t op = base == S && !unit ? 0xa0 : opcodes[g_rand_int(rand) % sizeof(opcodes)];
+    uint8_t packet[12] = {packets[g_rand_int(rand) % sizeof(packets)]};
+
+    ata_select(r, base, unit);
+    outb(r, base + 1, (uint8_t)(g_rand_int(rand) & 1));
+    if (op == 0xef) {
+        static const uint8_t features[] = {0x02, 0x82, 0x03, 0x66, 0xcc};
+
+        outb(r, base + 1, features[g_rand_int(rand) % sizeof(features)]);
+    }
+    if (op == 0xa0) {
+        outb(r, base + 4, (uint8_t)g_rand_int(rand));
+        outb(r, base + 5, (uint8_t)g_rand_int(rand));
+        outb(r, base + 7, op);
+        for (unsigned i = 1; i < 12; i++) {
+            packet[i] = g_rand_int(rand) % 5 ? 0 : (uint8_t)g_rand_int(rand);
+        }
+        packet[5] = (uint8_t)g_rand_int(rand);
+        packet[8] = (uint8_t)(g_rand_int(rand) % 20);
+        packet[9] = packet[0] == 0xbe ? (g_rand_boolean(rand) ? 0x10 : 0xf8) : packet[8];
+        ata_data_out(r, base, packet, 6);
+    } else {
+        ata_issue_ext(r, base, unit, op, g_rand_int(rand) % (RIG_SECTORS + 40),
+                      g_rand_int(rand) % 70);
+    }
+}
+
+static void random_step(struct rig *r, GRand *rand)
+{
+    static uint8_t buf[9000];
+    uint16_t base = g_rand_boolean(rand) ? P : S;
+    uint32_t words = (uint32_t)g_rand_int_range(rand, 1, 4500);
+
+    switch (g_rand_int(rand) % 16) {
+    case 0 ... 2:
+        random_command(r, rand, base);
+        break;
+    case 3 ... 5:
+        rig_step(r);
+        break;
+    case 6 ... 8:
+        bus_read_rep(&r->pio, base, 2, words, buf);
+        break;
+    case 9:
+        bus_write_rep(&r->pio, base, 2, words, buf);
+        break;
+    case 10:
+        random_table(r, rand);
+        bm_start(r, base, g_rand_boolean(rand));
+        break;
+    case 11:
+        outb(r, rig_bm(base), (uint8_t)(g_rand_int(rand) & 9));
+        break;
+    case 12:
+        rig_out(r, (uint16_t)(base + g_rand_int(rand) % 8), 1u << g_rand_int(rand) % 3,
+                g_rand_int(rand));
+        break;
+    case 13:
+        rig_in(r, (uint16_t)(base + g_rand_int(rand) % 8), 1u << g_rand_int(rand) % 3);
+        break;
+    case 14:
+        if (g_rand_boolean(rand)) {
+            ata_soft_reset(r, base);
+        }
+        r->disk[g_rand_int(rand) % 4].fail_sector = g_rand_int(rand) % (RIG_SECTORS * 2);
+        break;
+    default:
+        if (g_rand_int(rand) % 8 == 0) {
+            ide_media_change(&r->ide, 2, g_rand_int(rand) % 4 ? &r->disk[2].blk : NULL);
+        }
+        break;
+    }
+}
+
+/* Now and then the state is taken over as a successor would: the request in flight is repeated. */
+static void random_resume(struct rig *r)
+{
+    uint8_t *copy = g_memdup2(r->mem, RIG_ARENA);
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct ide_channel *ch = &r->ide.channel[i];
+
+        if (ch->in_flight) {
+            ch->req_blk->ops->cancel(ch->req_blk->opaque, &ch->req);
+            ch->in_flight = false;
+            ch->mapped = 0;
+        }
+    }
+    memcpy(r->mem, copy, RIG_ARENA);
+    g_free(copy);
+    arena_resume(&r->arena);
+}
+
+static void test_random(void)
+{
+    for (unsigned seed = 0; seed < 20; seed++) {
+        struct rig *r = rig_new("ddcd");
+        GRand *rand = g_rand_new_with_seed(seed);
+
+        for (unsigned i = 0; i < 6000; i++) {
+            random_step(r, rand);
+            if (arena_check(&r->arena)) {
+                g_error("seed %u, step %u: check() refuses what was reached", seed, i);
+            }
+            if (i % 16 == 0) {
+                random_resume(r);
+            }
+        }
+        ide_media_change(&r->ide, 2, &r->disk[2].blk);
+        arena_reset(&r->arena, RESET_HARD);
+        rig_bars(r);
+        for (unsigned i = 0; i < 4; i++) {
+            r->disk[i].fail_sector = UINT64_MAX / 1024;
+            memcpy(r->disk[i].golden, r->disk[i].data, r->disk[i].blk.bytes);
+        }
+        rig_alive(r, P, 0);
+        rig_alive(r, S, 1);
+        g_rand_free(rand);
+        rig_free(r);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -618,8 +827,11 @@ int main(int argc, char **argv)
     g_test_add_func("/ide/soft-reset", test_soft_reset);
     g_test_add_func("/ide/diagnostic", test_diagnostic);
     g_test_add_func("/ide/bad-sector", test_bad_sector);
+    g_test_add_func("/ide/dma-error", test_dma_error);
+    g_test_add_func("/ide/given-geometry", test_given_geometry);
     g_test_add_func("/ide/features", test_features);
     g_test_add_func("/ide/readonly-disk", test_readonly_disk);
     g_test_add_func("/ide/resume", test_resume);
+    g_test_add_func("/ide/random", test_random);
     return g_test_run();
 }
