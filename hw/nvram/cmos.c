@@ -194,6 +194,7 @@ static void cmos_reset(struct device *dev, enum reset_kind kind)
     struct cmos *c = (struct cmos *)dev;
 
     c->s->index = 0;
+    memset(c->s->reserved, 0, sizeof(c->s->reserved));
     if (kind == RESET_POWER_ON) {
         fill_contents(c, c->s->ram);
     }
