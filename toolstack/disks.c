@@ -223,6 +223,10 @@ static void loader_check(const char *path, int fd)
         die("--loader %s: is not a 32-bit x86 executable; link it with -m32 -nostdlib -static",
             path);
     }
+    off_t headers_end = (off_t)h.e_phoff + (off_t)h.e_phnum * h.e_phentsize;
+    if (h.e_phnum == 0 || headers_end > lseek(fd, 0, SEEK_END)) {
+        die("--loader %s: its program headers are missing; link or copy the file again", path);
+    }
 }
 
 static char *loader_find(void)

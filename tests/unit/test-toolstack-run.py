@@ -25,8 +25,10 @@ BASE = "/run/cleave" if os.geteuid() == 0 else None
 number = 0
 
 
-def elf(machine=3, cls=1):
-    return b"\x7fELF" + bytes([cls, 1, 1]) + bytes(9) + struct.pack("<HH", 2, machine) + bytes(200)
+def elf(machine=3, cls=1, phdr=True):
+    head = b"\x7fELF" + bytes([cls, 1, 1]) + bytes(9) + struct.pack("<HH", 2, machine)
+    head += struct.pack("<IIIIIHHHHHH", 1, 0x100000, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    return head + bytes(32 if phdr else 0)
 
 
 class World:
@@ -285,6 +287,7 @@ def test_bad_firmware(w):
     w.refused("--loader", w.path("disk"), says=["--loader", "not an ELF"])
     w.refused("--loader", w.file("elf64", elf(62, 2)), says=["--loader", "32-bit"])
     w.refused("--loader", w.file("short", elf()[:40]), says=["--loader", "not an ELF"])
+    w.refused("--loader", w.file("short", elf(phdr=False)), says=["--loader", "program headers"])
     w.refused("--firmware", w.path("none"), says=["--firmware", "none"])
     w.refused("--firmware", w.file("none", b""), says=["--firmware", "size"])
     w.refused("--firmware", w.dir, says=["--firmware", "not a file"])
