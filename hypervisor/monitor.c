@@ -5,11 +5,13 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "qmp.h"
+
+#define MSI_ADDRESS     0xfee00000u
+#define MSI_DELIVER_NMI 0x400u
 
 struct monitor {
     struct hv *hv;
@@ -93,8 +95,9 @@ static JsonNode *cmd_nmi(void *opaque, JsonObject *args, struct qmp_fds *in, str
 {
     struct hv *hv = ((struct monitor *)opaque)->hv;
 
+    /* As a message, not by KVM_NMI: that would wait for a halted vCPU to leave the guest. */
     for (unsigned i = 0; i < hv->nvcpus; i++) {
-        ioctl(hv->vcpu[i].fd, KVM_NMI);
+        irq_inject_msi(hv, MSI_ADDRESS | hv->vcpu[i].apic_id << 12, MSI_DELIVER_NMI);
     }
     return NULL;
 }
