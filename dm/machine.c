@@ -261,12 +261,12 @@ static void config_write(void *opaque, uint8_t devfn, unsigned off, unsigned siz
 
 static bool world_init(struct machine *m, char *err, size_t size)
 {
-    int rc = bus_init(&m->pio, 0xffff);
+    int rc;
 
-    rc = rc ? rc : bus_init(&m->mmio, UINT64_MAX);
-    rc = rc                    ? rc
-         : m->o->arena_fd >= 0 ? object_attach(&m->arena_mem, m->o->arena_fd, MACHINE_ARENA_SIZE)
-                               : object_new(&m->arena_mem, "cleave-arena", MACHINE_ARENA_SIZE);
+    bus_init(&m->pio, 0xffff);
+    bus_init(&m->mmio, UINT64_MAX);
+    rc = m->o->arena_fd >= 0 ? object_attach(&m->arena_mem, m->o->arena_fd, MACHINE_ARENA_SIZE)
+                             : object_new(&m->arena_mem, "cleave-arena", MACHINE_ARENA_SIZE);
     if (rc) {
         return failed(err, size, "-machine arena-fd", rc);
     }
@@ -587,7 +587,6 @@ static void consoles_connect(struct machine *m)
 bool machine_init(struct machine *m, const struct dm_options *o, struct loop *loop, char *err,
                   size_t size)
 {
-    memset(m, 0, sizeof(*m));
     m->o = o;
     m->loop = loop;
     m->port92_ignored = -1;

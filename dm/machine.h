@@ -98,8 +98,8 @@ struct machine {
 };
 
 /*
- * Builds the machine of the options and connects it to the hypervisor; it is reset and stopped
- * then. False with one line in `err` (size bytes).
+ * `m` is zero-filled. Builds the machine of the options and connects it to the hypervisor; it is
+ * reset and stopped then. False with one line in `err` (size bytes).
  */
 bool machine_init(struct machine *m, const struct dm_options *o, struct loop *loop, char *err,
                   size_t size);

@@ -72,8 +72,6 @@ void machine_exit(struct machine *m)
     machine_flush_consoles(m);
     machine_flush_disks(m);
     block_ring_free(m->ring);
-    bus_destroy(&m->pio);
-    bus_destroy(&m->mmio);
 }
 
 int machine_render(struct machine *m, struct surface *s, bool cursor)

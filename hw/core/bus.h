@@ -78,15 +78,14 @@ struct bus {
     uint64_t limit; /* last valid address */
     unsigned nregions;
     struct region *region[BUS_MAX_REGIONS];
-    uint8_t *index; /* per address 1 + region number, for 16-bit buses, else NULL */
     struct bus_listener listener;
     const struct region *last; /* lookup cache for buses without index */
     uint64_t unclaimed;        /* accesses nobody answered, for statistics */
+    uint8_t index[0x10000];    /* 16-bit buses: per address 1 + region number, 0: nobody */
 };
 
-/* `limit` is the last address: 0xffff for ports. 0 or -ENOMEM. */
-int bus_init(struct bus *b, uint64_t limit);
-void bus_destroy(struct bus *b);
+/* `limit` is the last address: 0xffff for ports. */
+void bus_init(struct bus *b, uint64_t limit);
 
 /*
  * Maps and unmaps. Overlap is allowed (guests program BARs as they like): see priority. -ENOSPC

@@ -39,7 +39,7 @@ SEARCH = ["include", "util", "hw", "chips", "ioreq", "block", "ui", "hypervisor"
 
 PURE_CALLS = re.compile(
     r"_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__assert_fail|(__)?(mem(cpy|set|move|cmp|chr)"
-    r"|str(len|n?cmp|n?cpy|chr|nlen)|v?snprintf)(_chk)?|gmtime_r|timegm")
+    r"|str(len|n?cmp|n?cpy|chr|nlen)|v?snprintf)(_chk)?|gmtime_r|timegm|__u?divti3")  # the last: 128-bit division
 # Sanitizers and coverage bring their own.
 INSTRUMENT = re.compile(r"__(asan|ubsan|tsan|gcov|sanitizer|odr_asan)_.*|__gcov.*")
 

@@ -84,8 +84,6 @@ static void set_up(struct fixture *f, gconstpointer data)
 
 static void tear_down(struct fixture *f, gconstpointer data)
 {
-    bus_destroy(&f->pio);
-    bus_destroy(&f->mmio);
 }
 
 struct spec_request {

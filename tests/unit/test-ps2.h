@@ -63,7 +63,7 @@ static struct fixture *fixture_new(void)
     struct fixture *f = g_new0(struct fixture, 1);
     struct hw hw;
 
-    g_assert_cmpint(bus_init(&f->pio, 0xffff), ==, 0);
+    bus_init(&f->pio, 0xffff);
     f->block = g_malloc0(FIX_ARENA);
     arena_init(&f->arena, f->block, FIX_ARENA);
     f->clock.now = fix_now;
@@ -85,7 +85,6 @@ static struct fixture *fixture_new(void)
 
 static void fixture_free(struct fixture *f)
 {
-    bus_destroy(&f->pio);
     g_free(f->block);
     g_free(f);
 }
