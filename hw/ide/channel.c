@@ -277,15 +277,17 @@ void ide_device_reset(struct ide_drive *d)
 /* --- task file --- */
 
 /*
- * Who answers for the selected device. Device 0 answers for a missing device 1 with its own
- * registers and status 0 (9.16.1); nobody answers for a missing device 0.
+ * Who answers for the selected device. A lone device 0 answers for device 1 (9.16.1): status 0, and
+ * what was written to the other registers, or a disk's signature. Nobody answers for a missing
+ * device 0.
  */
 static const struct ide_drive *register_owner(struct ide_channel *ch)
 {
-    if (ide_selected(ch)->kind != IDE_KIND_NONE) {
+    if (ide_selected(ch)->kind != IDE_KIND_NONE ||
+        (ch->s->unit && ch->drive[0].kind != IDE_KIND_NONE)) {
         return ide_selected(ch);
     }
-    return ch->s->unit && ch->drive[0].kind != IDE_KIND_NONE ? &ch->drive[0] : NULL;
+    return NULL;
 }
 
 static uint8_t status_get(struct ide_channel *ch)

@@ -157,6 +157,13 @@ static void test_absent(void)
     g_assert_cmpint(r->line[0] | r->line[1], ==, 0);
     rig_alive(r, P, 0);
     rig_free(r);
+    /* Beside a lone CD, device 1 does not look like a second one (drivers tell by status 0). */
+    r = rig_new("c---");
+    ata_soft_reset(r, P);
+    ata_select(r, P, 1);
+    g_assert_cmphex(inb(r, P + 4) | inb(r, P + 5) << 8, ==, 0);
+    g_assert_cmphex(inb(r, P + 7), ==, 0);
+    rig_free(r);
 }
 
 /* Status goes BSY, then DRQ with an interrupt per sector; the line follows nIEN and status reads.
