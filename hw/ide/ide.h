@@ -97,10 +97,10 @@ STATE_STRUCT(ide_drive_state, IDE_DRIVE_STATE);
     V(T, uint32_t, limit, 1)   /* byte count limit of a packet command */                          \
     V(T, uint32_t, bmidtp, 1)                                                                      \
     V(T, uint32_t, prd_table, 1) /* next descriptor to read */                                     \
-    V(T, uint32_t, prd_read, 1) /* descriptors read since the start */                             \
-    V(T, uint32_t, prd_off, 1)  /* bytes used of the current descriptor */                         \
-    V(T, uint16_t, block, 1)    /* bytes per block: 512, 2048 or 2352 */                           \
-    V(T, uint8_t, unit, 1)      /* selected device */                                              \
+    V(T, uint32_t, prd_read, 1)  /* descriptors read since the start */                            \
+    V(T, uint32_t, prd_off, 1)   /* bytes used of the current descriptor */                        \
+    V(T, uint16_t, block, 1)     /* bytes per block: 512, 2048 or 2352 */                          \
+    V(T, uint8_t, unit, 1)       /* selected device */                                             \
     V(T, uint8_t, devctl, 1)                                                                       \
     V(T, uint8_t, intrq, 1) /* an interrupt is pending, nIEN or not */                             \
     V(T, uint8_t, line, 1)  /* level of the wire */                                                \
@@ -154,7 +154,7 @@ struct ide_channel {
     struct irq_line irq;
     struct dma *dma;
     bool in_flight;
-    uint32_t mapped; /* bytes of guest RAM that req.sg holds */
+    uint32_t mapped;     /* bytes of guest RAM that req.sg holds */
     struct blk *req_blk; /* where req was submitted */
     struct blk_req req;
     uint64_t sg_gpa[BLK_MAX_SG];
