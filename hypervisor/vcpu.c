@@ -316,7 +316,9 @@ int vcpu_reset(struct vcpu *vcpu, struct kvm_regs *regs, struct kvm_sregs *sregs
     bad |= ioctl(vcpu->fd, KVM_SET_MP_STATE, &r->mp);
     bad |= ioctl(vcpu->fd, KVM_SET_SREGS, &r->sregs);
     bad |= ioctl(vcpu->fd, KVM_SET_REGS, &r->regs);
-    bad |= ioctl(vcpu->fd, KVM_SET_XCRS, &r->xcrs);
+    if (r->xcrs.nr_xcrs > 0) { /* a host without XSAVE gives none, and takes none */
+        bad |= ioctl(vcpu->fd, KVM_SET_XCRS, &r->xcrs);
+    }
     bad |= ioctl(vcpu->fd, KVM_SET_XSAVE, &r->xsave);
     bad |= ioctl(vcpu->fd, KVM_SET_DEBUGREGS, &r->debugregs);
     restore_msrs(vcpu, r);
