@@ -26,6 +26,7 @@
 #define FADT_WBINVD       (1u << 0)
 #define FADT_PROC_C1      (1u << 2)
 #define FADT_SLP_BUTTON   (1u << 5) /* no fixed-feature sleep button */
+#define FADT_FIX_RTC      (1u << 6) /* RTC wake status is not in PM1a_STS */
 #define FADT_TMR_VAL_EXT  (1u << 8) /* PM timer has 32 bits */
 #define FADT_RESET_REG    (1u << 10)
 #define FADT_USE_PLATFORM (1u << 15) /* PM timer and HPET are better clocks than the TSC */
@@ -115,8 +116,8 @@ static void fadt_fields(struct out *o, const struct fwtables_config *c, uint32_t
     out_8(o, 0x32);         /* 108: century byte in CMOS */
     out_16(o, 0x3);         /* IA-PC boot: legacy devices, 8042 */
     out_8(o, 0);
-    out_32(o, FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_TMR_VAL_EXT | FADT_RESET_REG |
-                  FADT_USE_PLATFORM);
+    out_32(o, FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_TMR_VAL_EXT |
+                  FADT_RESET_REG | FADT_USE_PLATFORM);
 }
 
 static uint32_t fadt_build(struct out *o, const struct fwtables_config *c, uint32_t facs,
