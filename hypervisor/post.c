@@ -21,8 +21,8 @@
 #define RING_SLOTS   IOREQ_BUFFER_SLOT_NUM
 #define RING_WAKE    (RING_SLOTS / 2)
 #define PORT_CF8     0xcf8u
-#define LATCH_WRITES 4u
-#define LATCH_NS     20000000ull
+#define LATCH_WRITES 2u
+#define LATCH_NS     50000000ull
 #define BUFFERED_MAX 0xfffffull /* addresses have 20 bits in the ring */
 #define COALESCED_MAX                                                                              \
     ((4096 - sizeof(struct kvm_coalesced_mmio_ring)) / sizeof(struct kvm_coalesced_mmio))
