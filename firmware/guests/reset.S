@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A reset, then the proof that the guest started anew: "reset by N" on COM1, and after the second start
- * "again" and exit status 33. N by -DRESET_BY: 1 8042 (FEh to port 64h), 2 port 92h bit 0,
- * 3 CF9h := 6, 4 triple fault; a reset that does nothing hangs. The disk's sector 32 carries a mark across the reset; it is cleared
- * before the end.
+ * A reset, then the proof that the guest started anew: "reset by N" on COM1, and after the second
+ * start "again" and exit status 33. N by -DRESET_BY: 1 8042 (FEh to port 64h), 2 port 92h bit 0,
+ * 3 CF9h := 6, 4 triple fault (which ends cleave run, status 3). A reset that does nothing hangs.
+ * The disk's sector 32 carries a mark across the reset; it is cleared before the end.
  */
 #include "guest.h"
 #include "boot.S"
