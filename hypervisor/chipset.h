@@ -26,7 +26,6 @@ struct hv_chips {
     struct chip chip[CHIPS];
     struct chips_devices *dev;
     atomic_uint_fast16_t pm_base; /* 0: not decoded */
-    atomic_uint_fast8_t rtc_index;
     /* Guest time = host monotonic time - offset while running, else frozen_at. */
     atomic_bool running;
     atomic_int_fast64_t offset;

@@ -249,8 +249,8 @@ int hv_reset(struct hv *hv)
 
     hv_stop(hv);
     wait_parked(hv);
-    irq_reset(hv);
     chips_reset(hv);
+    irq_reset(hv); /* after the chips, which lower their lines */
     route_reset(hv);
     mem_reset(hv);
     hv->shared_info_gfn = 0;
@@ -401,7 +401,6 @@ void hv_create(struct hv *hv, const struct hv_config *cfg)
     route_create(hv);
     post_create(hv);
     trace_create(hv);
-    hv->irq.pit_frozen = hv->irq.pit_at_start;
     ioctl(hv->vm_fd, KVM_GET_CLOCK, &hv->clock);
     hv->clock.flags = 0;
     hv->stopped_at = mono_ns();

@@ -10,8 +10,9 @@
  *   mem.lock     memory map and KVM slots
  *   chip[].lock  one chip's registers and clock
  *   irq.lock     line levels and GSI routes
- *   post.lock    KVM's coalesced ring and the producers' side of buffered rings
- *   servers.lock (rwlock) the ioreq servers' ranges
+ *   route.drain_lock  one drains KVM's coalesced ring; a vCPU may wait for the device model in it
+ *   route.post_lock   producers of buffered rings
+ *   route.lock        (rwlock) the ioreq servers' ranges and the posted ranges
  */
 #ifndef CLEAVE_HYPERVISOR_HV_H
 #define CLEAVE_HYPERVISOR_HV_H
@@ -148,8 +149,7 @@ struct hv {
     uint64_t params[HV_MAX_PARAMS]; /* HVM_PARAM_*, params.c */
     pthread_mutex_t params_lock;    /* innermost; the store too */
     uint32_t store_skip; /* payload still to come of a request too long for the store's ring */
-    /* Guest-physical addresses of hypercall pages written so far are not kept: the guest owns them.
-     * The frame that XENMEM_add_to_physmap placed shared_info at, 0 when none. */
+    /* The frame that XENMEM_add_to_physmap placed shared_info at, 0 when none. */
     uint64_t shared_info_gfn;
 
     /* While stopped: KVM's clock, and what was left of each LAPIC's timer (0: not running). */

@@ -367,16 +367,24 @@ static void pit_get(struct hv *hv, struct kvm_pit_state2 *p)
     ioctl(hv->vm_fd, KVM_GET_PIT2, p);
 }
 
+static void pit_set_legacy(struct kvm_pit_state2 *p, bool on)
+{
+    p->flags = on ? p->flags | KVM_PIT_FLAGS_HPET_LEGACY : p->flags & ~KVM_PIT_FLAGS_HPET_LEGACY;
+}
+
 void irq_set_hpet_legacy(struct hv *hv, bool on)
 {
     struct kvm_pit_state2 p;
 
-    pit_get(hv, &p);
-    if (on == !!(p.flags & KVM_PIT_FLAGS_HPET_LEGACY)) {
+    if (hv->irq.frozen) {
+        pit_set_legacy(&hv->irq.pit_frozen, on);
         return;
     }
-    p.flags ^= KVM_PIT_FLAGS_HPET_LEGACY;
-    ioctl(hv->vm_fd, KVM_SET_PIT2, &p);
+    pit_get(hv, &p);
+    if (on != !!(p.flags & KVM_PIT_FLAGS_HPET_LEGACY)) {
+        pit_set_legacy(&p, on);
+        ioctl(hv->vm_fd, KVM_SET_PIT2, &p);
+    }
 }
 
 /* With the HPET flag set, KVM stops the PIT's timer; loading the state again starts it anew and
@@ -387,8 +395,9 @@ void irq_freeze_pit(struct hv *hv)
 
     pit_get(hv, &hv->irq.pit_frozen);
     p = hv->irq.pit_frozen;
-    p.flags |= KVM_PIT_FLAGS_HPET_LEGACY;
+    pit_set_legacy(&p, true);
     ioctl(hv->vm_fd, KVM_SET_PIT2, &p);
+    hv->irq.frozen = true;
 }
 
 void irq_thaw_pit(struct hv *hv, uint64_t paused)
@@ -399,6 +408,7 @@ void irq_thaw_pit(struct hv *hv, uint64_t paused)
         p->channels[i].count_load_time += (int64_t)paused;
     }
     ioctl(hv->vm_fd, KVM_SET_PIT2, p);
+    hv->irq.frozen = false;
 }
 
 /* --- set-up --- */
@@ -425,6 +435,8 @@ void irq_create(struct hv *hv)
         chip_get(hv, &irq->chip_at_start[i], i);
     }
     pit_get(hv, &irq->pit_at_start);
+    irq->pit_frozen = irq->pit_at_start;
+    irq->frozen = true; /* until the first cont */
 }
 
 void irq_reset(struct hv *hv)

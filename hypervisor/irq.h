@@ -27,7 +27,8 @@ struct hv_irq {
     int resample_fd[CORE_WIRES]; /* for level wires */
     struct kvm_irqchip chip_at_start[3];
     struct kvm_pit_state2 pit_at_start;
-    struct kvm_pit_state2 pit_frozen;
+    struct kvm_pit_state2 pit_frozen; /* while the guest is stopped: what it will find */
+    bool frozen;
 };
 
 struct hv;
