@@ -14,10 +14,11 @@ XEN_TOO, QEMU_TOO = (MODES[:1], MODES[1:]) if QUICK else (MODES, MODES)
 
 def grub_ls(guest, wanted):
     """From GRUB's menu to its command line by `c`, then `ls` by the keyboard."""
-    guest.wait_screen(r"GNU GRUB|grub>", 90)
+    guest.wait_screen(r"GNU GRUB|grub>", 240)
     if not any("grub>" in line for line in guest.screen()):
+        guest.wait_screen(r"executed automatically", 60)
         guest.keys("c")
-    guest.wait_screen(r"(?m)^grub>\s*$", 30)
+    guest.wait_screen(r"(?m)^grub>\s*$", 40)
     guest.type_keys("ls\n")
     guest.wait_screen(r"grub> ls\s+.*" + wanted, 60)
 
