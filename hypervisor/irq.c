@@ -411,6 +411,19 @@ void irq_thaw_pit(struct hv *hv, uint64_t paused)
     hv->irq.frozen = false;
 }
 
+/*
+ * Ticks that the guest could not take in time are dropped, not delivered in a burst: a backlog of
+ * IRQ0 keeps every lower interrupt from a BIOS that was slow (floppies time out by it).
+ */
+static void pit_set_ticks(struct hv *hv)
+{
+    struct kvm_reinject_control c = {.pit_reinject = 0};
+
+    if (ioctl(hv->vm_fd, KVM_REINJECT_CONTROL, &c) < 0) {
+        log_warn("/dev/kvm: missed timer ticks will come in bursts: %s", strerror(errno));
+    }
+}
+
 /* --- set-up --- */
 
 void irq_create(struct hv *hv)
@@ -427,6 +440,7 @@ void irq_create(struct hv *hv)
     if (ioctl(hv->vm_fd, KVM_CREATE_IRQCHIP) < 0 || ioctl(hv->vm_fd, KVM_CREATE_PIT2, &pit) < 0) {
         die("/dev/kvm: cannot create the interrupt controllers: %s", strerror(errno));
     }
+    pit_set_ticks(hv);
     int err = routes_load(hv);
     if (err) {
         die("/dev/kvm: the kernel refused the interrupt routes: %s", strerror(-err));

@@ -35,7 +35,6 @@ static const struct region *bus_search(const struct bus *b, uint64_t addr)
 /* Fills the index for [base, base+len) anew; only then do the pages of it that matter get dirty. */
 static void bus_reindex(struct bus *b, uint64_t base, uint64_t len)
 {
-    b->last = NULL;
     if (!bus_indexed(b)) {
         return;
     }
@@ -64,10 +63,7 @@ const struct region *bus_find(struct bus *b, uint64_t addr)
 
         return n ? b->region[n - 1] : NULL;
     }
-    if (!b->last || !region_covers(b->last, addr)) {
-        b->last = bus_search(b, addr);
-    }
-    return b->last;
+    return bus_search(b, addr);
 }
 
 /* The index of a bus that has none stays untouched: 64 KiB less to have in memory. */

@@ -73,13 +73,12 @@ struct bus_listener {
 
 #define BUS_MAX_REGIONS 128
 
-/* A bus; sorted by base for lookups. 16-bit buses have a direct index as well. */
+/* A bus. 16-bit buses have a direct index, the others few regions: those are searched. */
 struct bus {
     uint64_t limit; /* last valid address */
     unsigned nregions;
     struct region *region[BUS_MAX_REGIONS];
     struct bus_listener listener;
-    const struct region *last; /* lookup cache for buses without index */
     uint64_t unclaimed;        /* accesses nobody answered, for statistics */
     uint8_t index[0x10000];    /* 16-bit buses: per address 1 + region number, 0: nobody */
 };

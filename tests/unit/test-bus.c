@@ -152,6 +152,12 @@ static void test_move_and_overlap(struct fixture *f, gconstpointer limit)
     bus_write(&f->bus, 0x104, 1, 7);
     g_assert_cmpuint(f->fake.n, ==, 0);
     g_assert_cmpuint(other.n, ==, 1);
+    bus_write(&f->bus, 0x106, 1, 7); /* the lower one answers beside the overlap... */
+    g_assert_cmpuint(f->fake.n, ==, 1);
+    f->fake.n = 0;
+    bus_write(&f->bus, 0x104, 1, 7); /* ...and still not inside it */
+    g_assert_cmpuint(other.n, ==, 2);
+    g_assert_cmpuint(f->fake.n, ==, 0);
     bus_unmap(&f->bus, &high);
     bus_write(&f->bus, 0x104, 1, 7);
     g_assert_cmpuint(f->fake.n, ==, 1);
