@@ -15,7 +15,8 @@
 #define PM1_GBL    0x0020
 #define PM1_PWRBTN 0x0100
 #define PM1_SLPBTN 0x0200
-#define PM1_BITS   (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_SLPBTN)
+#define PM1_RTC    0x0400 /* can be enabled, never happens: the FADT says so (FIX_RTC), Linux asks */
+#define PM1_BITS   (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_SLPBTN | PM1_RTC)
 
 #define PM_TMR_HZ     3579545u
 #define PM_TMR_HALF   (1ull << 31) /* TMR_STS is set when the top bit changes */

@@ -8,6 +8,7 @@
 #define SPEC_GBL    0x0020
 #define SPEC_PWRBTN 0x0100
 #define SPEC_SLPBTN 0x0200
+#define SPEC_RTC    0x0400
 #define BASE        0xb000
 
 struct fixture {
@@ -70,7 +71,7 @@ static void test_widths(struct fixture *f, gconstpointer data)
                 model[i] = i < 2 ? 0 : (i == 2 ? SPEC_TMR | SPEC_GBL : model[1] | 3);
             }
             if (off <= 3 && off + size > 3) {
-                model[3] = (SPEC_PWRBTN | SPEC_SLPBTN) >> 8;
+                model[3] = (SPEC_PWRBTN | SPEC_SLPBTN | SPEC_RTC) >> 8;
             }
             for (unsigned rsize = 1; rsize <= 4; rsize *= 2) {
                 for (unsigned roff = 0; roff + rsize <= 4; roff++) {
