@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Cleave beside QEMU on the same images, in turn, on this machine's /dev/kvm.
+"""Cleave beside QEMU, paired: same image, same devices, in turns. Prints a table with ratios.
 
-Prints a table: each row the median of both and the median of the ratios run by run, since the speed
-of a machine drifts. Never a test: nothing passes or fails by it. Run it on an idle machine.
+    tests/bench/bench.py [--build BUILD] [--rounds N] [--no-perf]
+    tests/bench/bench.py --lab          the same in the emulated machine (nested paging)
 
-    tests/bench/bench.py [--runs N] [--mode xen|qemu] [ROW ...]
+Rows: time from start to the first instruction of the MBR; exits to user space on that way (perf's
+kvm:kvm_userspace_exit); a read of port 1F7h; a byte written to B8000; int 13h in requests of
+64 KiB; private memory of the device model; wake-ups per second of an idle guest's process. This is
+no test: nothing fails by being slow.
 """
 
 import argparse
-import contextlib
 import os
 import pathlib
 import re
@@ -20,226 +22,217 @@ import sys
 import tempfile
 import time
 
-SOURCE = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("CLEAVE_BUILD", SOURCE / "build"))
-GUESTS = BUILD / "firmware" / "guests"
-QEMU = ["qemu-system-x86_64", "-accel", "kvm", "-machine", "pc", "-nodefaults", "-vga", "std",
-        "-display", "none", "-m", "256", "-boot", "menu=off"]
-PAGE_ROUNDING = re.compile(r"^(\w+):\s+(\d+) kB", re.M)
+HERE = pathlib.Path(__file__).resolve().parent
+MEMORY_MIB = 256
 
 
-class Ended(Exception):
-    """A guest did not end as it should."""
+def disk_make(directory, build, name):
+    """A disk of 20 MiB with one of the boot tests' sectors."""
+    path = pathlib.Path(directory) / f"{name}.img"
+    with open(path, "wb") as disk:
+        disk.write((build / "tests" / "boot" / "guests" / f"{name}.img").read_bytes())
+        disk.truncate(20 << 20)
+    return path
 
 
-def cleave_argv(image, mode, *more):
-    """The command line of our guest on `image`."""
-    return [str(BUILD / "cleave"), "run", "-m", "256", "--firmware-mode", mode, "--debug-exit",
-            "--timeout", "120", *more, str(image)]
+def cleave_argv(build, disk, mode="xen"):
+    """How Cleave runs a disk."""
+    return [str(build / "cleave"), "run", "--name", f"bench-{os.getpid()}", "-m", str(MEMORY_MIB),
+            "--debug-exit", "--firmware-mode", mode, "--serial", "stdio", str(disk)]
 
 
-def qemu_argv(image, *more):
-    """The same guest under QEMU."""
-    return [*QEMU, "-device", "isa-debug-exit,iobase=0x501,iosize=1",
-            "-drive", f"file={image},format=raw,if=ide", *more]
+def qemu_argv(_, disk):
+    """How QEMU runs the same disk, with the same devices."""
+    return ["qemu-system-x86_64", "-accel", "kvm", "-machine", "pc", "-nodefaults", "-vga", "std",
+            "-display", "none", "-m", str(MEMORY_MIB), "-serial", "stdio",
+            "-drive", f"if=ide,index=0,format=raw,file={disk}",
+            "-device", "isa-debug-exit,iobase=0x501,iosize=1"]
 
 
-def run(argv, **options):
-    """Runs a guest to its end through the debug-exit port; returns seconds and standard output."""
+SUBJECTS = {
+    "cleave": cleave_argv,
+    "cleave (qemu mode)": lambda build, disk: cleave_argv(build, disk, "qemu"),
+    "qemu": qemu_argv,
+}
+
+
+def run(argv, timeout=300):
+    """Runs a guest to its end: (seconds, output)."""
     start = time.monotonic()
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, check=False, timeout=180, **options)
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout,
+                          check=False)
     seconds = time.monotonic() - start
-    if done.returncode not in (1, 3) and not done.returncode & 1:
-        raise Ended(f"{argv[0]}: status {done.returncode}: {done.stderr.decode()[-300:]}")
+    if not done.returncode & 1:
+        raise RuntimeError(f"{argv[0]}: status {done.returncode}: {done.stderr.decode()[-300:]}")
     return seconds, done.stdout.decode(errors="replace")
 
 
-def counted_exits(argv):
-    """Exits to user space of one run, by perf's kvm tracepoint; None where perf cannot."""
-    with tempfile.NamedTemporaryFile() as out:
-        perf = ["perf", "stat", "-x,", "-e", "kvm:kvm_userspace_exit", "-o", out.name, "--"]
-        with contextlib.suppress(FileNotFoundError):
-            run(perf + argv)
-            found = re.search(r"^(\d+),,kvm:", pathlib.Path(out.name).read_text(), re.M)
-            return int(found.group(1)) if found else None
-    return None
+def exits_count(argv):
+    """Exits to user space until the guest's end, by perf; None where perf cannot count them."""
+    with tempfile.NamedTemporaryFile() as result:
+        done = subprocess.run(["perf", "stat", "-a", "-x,", "-e", "kvm:kvm_userspace_exit", "-o",
+                               result.name, "--", *argv], stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=300, check=False)
+        found = re.search(r"^(\d+),", pathlib.Path(result.name).read_text(), re.M)
+    return int(found.group(1)) if found and done.returncode & 1 else None
 
-
-def serial_cycles(argv):
-    """Cycles of one operation, which a bench guest prints as its last number."""
-    text = run(argv)[1]
-    found = re.findall(r"operations (\d+) cycles", text)
-    if not found:
-        raise Ended(f"no result on the serial port: {text[-200:]!r}")
-    return int(found[-1])
-
-
-# --- the rows: each returns (ours, QEMU's) of one paired run ---
-
-def row_boot(mode):
-    """process start to the MBR's first instruction and out, seconds"""
-    image = GUESTS / "mbr-signal.img"
-    return run(cleave_argv(image, mode))[0], run(qemu_argv(image))[0]
-
-
-def row_exits(mode):
-    """exits to user space until the MBR"""
-    image = GUESTS / "mbr-signal.img"
-    return counted_exits(cleave_argv(image, mode)), counted_exits(qemu_argv(image))
-
-
-def bench_pair(name, mode):
-    """Both on one bench guest that prints cycles on COM1."""
-    with tempfile.TemporaryDirectory() as folder:
-        image = pathlib.Path(folder) / name
-        shutil.copy(GUESTS / name, image)
-        return (serial_cycles(cleave_argv(image, mode, "--serial", "stdio")),
-                serial_cycles(qemu_argv(image, "-serial", "stdio")))
-
-
-def row_port(mode):
-    """IN AL,1F7h round trip, cycles"""
-    return bench_pair("bench-port.img", mode)
-
-
-def row_vga(mode):
-    """word write to B8000h, cycles"""
-    return bench_pair("bench-vga.img", mode)
-
-
-def row_rep(mode):
-    """REP STOSW of 32 KiB to B8000h, cycles"""
-    return bench_pair("bench-rep.img", mode)
-
-
-def row_disk(mode):
-    """int 13h read of 64 KiB, cycles"""
-    return bench_pair("bench-disk.img", mode)
-
-
-# --- a guest that halts ---
 
 def children(pid):
-    """Processes below pid, by name."""
-    found = {}
-    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            text = path.read_text(encoding="latin1")
-            if int(text.rpartition(")")[2].split()[1]) == pid:
-                found[text.partition("(")[2].rpartition(")")[0]] = int(path.parent.name)
+    """pid and all that it has started."""
+    table = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                text = pathlib.Path(f"/proc/{entry}/stat").read_text(encoding="latin1")
+            except OSError:
+                continue
+            name = text.partition("(")[2].rpartition(")")[0]
+            table[int(entry)] = (int(text.rpartition(")")[2].split()[1]), name)
+    found, todo = {}, [pid]
+    while todo:
+        one = todo.pop()
+        found[one] = table[one][1] if one in table else ""
+        todo += [child for child, (parent, _) in table.items() if parent == one]
     return found
 
 
 def private_dirty(pid):
-    """KiB that only this process has dirtied, shared guest memory not included."""
-    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(dict(PAGE_ROUNDING.findall(text))["Private_Dirty"])
-
-
-def qemu_private_dirty(pid):
-    """The same without the mapping that holds guest RAM (256 MiB) and video memory (16 MiB)."""
-    total = 0
-    size = 0
-    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
-        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
-            start, end = (int(x, 16) for x in line.split()[0].split("-"))
-            size = end - start
-        elif line.startswith("Private_Dirty:") and size < (16 << 20):
-            total += int(line.split()[1])
+    """KiB that only this process has written, without memfds and the largest mapping (RAM)."""
+    total, big, skip = 0, [], False
+    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text(encoding="latin1").splitlines():
+        head = re.match(r"([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ \S+ *(.*)", line)
+        if head:
+            size = int(head.group(2), 16) - int(head.group(1), 16)
+            # Guest memory and video memory, in either program.
+            skip = "memfd:" in head.group(3) or size >= 16 << 20
+        elif line.startswith("Private_Dirty:"):
+            kib = int(line.split()[1])
+            if skip:
+                big.append(kib)
+            else:
+                total += kib
     return total
 
 
-def switches(pid):
-    """Voluntary context switches of all threads of a process that are no vCPU."""
+def switches(pids):
+    """Voluntary context switches of all threads of these processes."""
     total = 0
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        text = (task / "status").read_text()
-        name = (task / "comm").read_text()
-        if "vcpu" not in name.lower() and "CPU" not in name:
-            total += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.M).group(1))
+    for pid in pids:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            text = pathlib.Path(f"/proc/{pid}/task/{task}/status").read_text(encoding="ascii")
+            total += int(re.search(r"\nvoluntary_ctxt_switches:\t(\d+)", text).group(1))
     return total
 
 
-@contextlib.contextmanager
-def idle_guest(argv):
-    """A guest that has booted and halts."""
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
-    try:
-        time.sleep(10)
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait()
+def idle_measure(argv):
+    """An idle guest: (KiB private to the device model, wake-ups per second of all threads)."""
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as process:
+        try:
+            text = b""
+            while b"idle" not in text:
+                chunk = os.read(process.stdout.fileno(), 4096)
+                if not chunk:
+                    raise RuntimeError(f"{argv[0]} ended early")
+                text += chunk
+            time.sleep(2)
+            family = children(process.pid)
+            model = [pid for pid, name in family.items()
+                     if name.startswith(("cleave-dm", "qemu-system"))]
+            before = switches(family)
+            time.sleep(5)
+            return private_dirty(model[0]), (switches(family) - before) / 5
+        finally:
+            process.terminate()
+            process.wait()
 
 
-def idle_argv(mode):
-    """The two command lines with the guest that halts."""
-    image = GUESTS / "halt-idle.img"
-    return cleave_argv(image, mode), qemu_argv(image)
+class Table:
+    """Values per row and subject; prints medians and ratios to QEMU."""
+
+    def __init__(self):
+        self.rows = {}
+
+    def add(self, row, subject, value):
+        """One measured value (None: could not be measured)."""
+        self.rows.setdefault(row, {}).setdefault(subject, []).append(value)
+
+    def print(self):
+        """The table, in Markdown."""
+        print(f"| | {' | '.join(SUBJECTS)} | " + " | ".join(
+            f"{name} / qemu" for name in SUBJECTS if name != "qemu") + " |")
+        print("|---" * (2 * len(SUBJECTS)) + "|")
+        for row, values in self.rows.items():
+            median = {}
+            for subject, seen in values.items():
+                seen = [v for v in seen if v is not None]
+                median[subject] = statistics.median(seen) if seen else None
+            cells = [f"{median[s]:,.2f}" if median.get(s) is not None else "-" for s in SUBJECTS]
+            for subject in SUBJECTS:
+                if subject != "qemu":
+                    a, b = median.get(subject), median.get("qemu")
+                    cells.append(f"{a / b:.2f}" if a is not None and b else "-")
+            print(f"| {row} | {' | '.join(cells)} |")
 
 
-def row_dirty(mode):
-    """Private_Dirty of the device model, KiB (guest RAM and video memory excluded)"""
-    ours, theirs = idle_argv(mode)
-    with idle_guest(ours) as pid:
-        mine = private_dirty(children(pid)["cleave-dm"])
-    with idle_guest(theirs) as pid:
-        return mine, qemu_private_dirty(pid)
+def cycles(text, name, count):
+    """Cycles per round that the bench guest has measured."""
+    found = re.search(rf"{name} ([0-9a-f]+) ([0-9a-f]+)", text)
+    return ((int(found.group(1), 16) << 32) + int(found.group(2), 16)) / count if found else None
 
 
-def row_idle(mode):
-    """wake-ups in 10 s with a halted guest, threads that are no vCPU"""
-    result = []
-    for argv in idle_argv(mode):
-        with idle_guest(argv) as pid:
-            pids = [pid, *children(pid).values()]
-            before = sum(switches(p) for p in pids)
-            time.sleep(10)
-            result.append(sum(switches(p) for p in pids) - before)
-    return tuple(result)
+def measure(build, rounds, with_perf):
+    """All rows, in turns."""
+    table = Table()
+    with tempfile.TemporaryDirectory() as work:
+        signal, bench, idle = (disk_make(work, build, n) for n in ("signal", "bench", "idle"))
+        for number in range(rounds):
+            for name, argv in SUBJECTS.items():
+                seconds, _ = run(argv(build, signal))
+                table.add("start to MBR, s", name, seconds)
+            for name, argv in SUBJECTS.items():
+                _, text = run(argv(build, bench))
+                table.add("in al,1F7h, cycles", name, cycles(text, "status", 20000))
+                table.add("write to B8000, cycles", name, cycles(text, "text", 20000))
+                disk = cycles(text, "disk", 256 * 64)
+                table.add("int 13h, cycles per KiB", name, disk)
+            print(f"round {number + 1} of {rounds} done", file=sys.stderr)
+        for name, argv in SUBJECTS.items():
+            if with_perf:
+                table.add("exits to user space to MBR", name, exits_count(argv(build, signal)))
+            dirty, wakes = idle_measure(argv(build, idle))
+            table.add("device model's Private_Dirty, KiB", name, dirty)
+            table.add("wake-ups when idle, /s", name, wakes)
+    table.print()
 
 
-ROWS = {"boot": row_boot, "exits": row_exits, "port": row_port, "vga": row_vga, "rep": row_rep,
-        "disk": row_disk, "dirty": row_dirty, "idle": row_idle}
-ONCE = {"exits", "dirty", "idle"}  # counts, not times
-
-
-def number(value):
-    """A figure as people read it."""
-    return f"{value:.2f}" if isinstance(value, float) and value < 100 else f"{value:,.0f}"
+def in_lab(build, rounds):
+    """The same in the emulated machine, with Python and QEMU in it."""
+    sys.path.insert(0, str(HERE.parent / "lab"))
+    import lab  # pylint: disable=import-outside-toplevel,import-error
+    machine = lab.Lab(build)
+    machine.add_cleave()
+    machine.add_python()
+    machine.add_tests()
+    machine.add_qemu()
+    return machine.run(f"python3 tests/bench/bench.py --build build --rounds {rounds} --no-perf",
+                       timeout=3600)
 
 
 def main():
-    """Runs the rows and prints the table."""
+    """Parses the options and measures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=5, help="paired runs of each row (5)")
-    parser.add_argument("--mode", choices=("xen", "qemu"), default="xen", help="firmware mode")
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
+    parser.add_argument("--build", default=HERE.parents[1] / "build", type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--no-perf", action="store_true", help="do not count exits")
+    parser.add_argument("--lab", action="store_true", help="measure in the emulated machine")
     options = parser.parse_args()
-    unknown = set(options.rows) - set(ROWS)
-    if unknown:
-        parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
-    if not shutil.which("qemu-system-x86_64"):
-        sys.exit("bench: qemu-system-x86_64 is missing: apt-get install qemu-system-x86")
-    print(f"{'':62} {'Cleave':>12} {'QEMU':>12} {'ratio':>7}  (firmware mode {options.mode})")
-    for name in options.rows or ROWS:
-        pairs = []
-        try:
-            for _ in range(1 if name in ONCE else options.runs):
-                pairs.append(ROWS[name](options.mode))
-        except (Ended, subprocess.TimeoutExpired, KeyError) as error:
-            print(f"{ROWS[name].__doc__:62} failed: {error}")
-            continue
-        if any(value is None for pair in pairs for value in pair):
-            print(f"{ROWS[name].__doc__:62} not measured: perf with kvm tracepoints is missing")
-            continue
-        ratios = [a / b if b else float("nan") for a, b in pairs]
-        print(f"{ROWS[name].__doc__:62} {number(statistics.median(a for a, _ in pairs)):>12} "
-              f"{number(statistics.median(b for _, b in pairs)):>12} "
-              f"{statistics.median(ratios):7.3f}", flush=True)
+    if options.lab:
+        return in_lab(options.build, options.rounds)
+    measure(options.build.resolve(), options.rounds,
+            not options.no_perf and shutil.which("perf") is not None)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
