@@ -173,7 +173,7 @@ def serial_socket():
             wait_for(path.exists, 10, "the serial port's socket")
             import socket  # pylint: disable=import-outside-toplevel
             with socket.socket(socket.AF_UNIX) as line:
-                line.settimeout(30 * PATIENCE)
+                line.settimeout(90 * PATIENCE)
                 line.connect(str(path))
                 text = b""
                 while text.count(b"tick") < 3:
