@@ -29,7 +29,7 @@ IN_LAB = bool(os.environ.get("CLEAVE_LAB"))
 MODES = ("xen", "qemu")
 QUICK = bool(os.environ.get("CLEAVE_QUICK"))  # a choice of the cases, for ./run-tests --quick
 # How long anything may take: the lab's processor is emulated.
-PATIENCE = 6.0 if IN_LAB else 1.0
+PATIENCE = 3.0 if IN_LAB else 1.0
 
 # Exit statuses of `cleave run`.
 SETTING, TRIPLE_FAULT, INTERNAL_ERROR, KILLED, CRASH, TIMEOUT = 2, 3, 4, 5, 6, 124

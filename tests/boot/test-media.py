@@ -39,7 +39,10 @@ def internal_error_skip(guest, what):
 
 def grub_ls(guest, wanted):
     """From GRUB's menu to its command line by `c`, then `ls` by the keyboard."""
-    guest.wait_screen(r"GNU GRUB|grub>", 240)
+    guest.wait_screen(r"GNU GRUB|grub>|could not read the boot disk", 240)
+    if not IN_LAB and any("could not read the boot disk" in line for line in guest.screen()):
+        raise Skip("this KVM delivered a drive's interrupt after SeaBIOS's timeout, as it does "
+                   "under QEMU; the lab runs this test")
     if not any("grub>" in line for line in guest.screen()):
         guest.wait_screen(r"executed automatically", 60)
         guest.keys("c")
