@@ -68,6 +68,12 @@ def kvm_reason():
     return None
 
 
+def kvm_interprets():
+    """Whether this machine's KVM has to interpret what runs without paging (no VT-x, no SVM)."""
+    flags = re.search(r"\nflags\s*:(.*)", pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii"))
+    return not {"vmx", "svm"} & set(flags.group(1).split() if flags else ())
+
+
 def tests_main(needs_kvm=True):
     """Runs the tests of this program (or those whose name holds an argument), speaking TAP."""
     chosen = [(f, kw) for f, kw in TESTS if not sys.argv[1:]

@@ -3,6 +3,7 @@
 """Our own boot sectors: the whole path from the reset vector to the MBR and back out."""
 
 import pathlib
+import re
 
 from harness import (DEMO, INTERNAL_ERROR, MODES, QUICK, TIMEOUT, TRIPLE_FAULT, Guest, Skip, equal,
                      guest_disk, guest_run, test, test_each, tests_main, work_dir)
@@ -67,7 +68,8 @@ def triple_fault(mode):
         equal(status, TRIPLE_FAULT, f"exit status ({error})")
         lines = [line for line in error.splitlines() if "triple fault" in line.lower()]
         equal(len(lines), 1, f"lines that tell of the triple fault in {error!r}")
-        assert "12345678" in lines[0], f"EAX is not in {lines[0]!r}"
+        # Older kernels on AMD reset the vCPU before they tell of its end (SVM, SHUTDOWN).
+        assert re.search("rax=12345678|rip=fff0", lines[0]), f"EAX is not in {lines[0]!r}"
 
 
 @test

@@ -8,7 +8,7 @@ import tap
 
 TOPICS = ["errors", "own", "media", "control", "kill", "idle", "memory", "golden"]
 LINE = re.compile(r"(not )?ok \d+ - (.*?)(?: # SKIP (.*))?$")
-TIMEOUT = 1500
+TIMEOUT = 900
 
 
 def main():

@@ -24,7 +24,7 @@ def main():
     """One emulated machine, in which the guest runs once with each number of vCPUs."""
     with tempfile.TemporaryDirectory() as work:
         one = machine_make(work)
-        status, lines = tap.output_of(one, "".join(map(debian.command, debian.VCPUS)), 1100)
+        status, lines = tap.output_of(one, "".join(map(debian.command, debian.VCPUS)), 900)
     report = tap.Report()
     found = dict(debian.runs(lines))
     good = status is not None
