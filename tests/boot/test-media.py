@@ -4,8 +4,8 @@
 
 import time
 
-from harness import (IN_LAB, INTERNAL_ERROR, MODES, QUICK, Guest, Skip, equal, kvm_interprets, medium,
-                     test_each, tests_main)
+from harness import (IN_LAB, INTERNAL_ERROR, MODES, QUICK, Guest, Skip, equal, kvm_interprets,
+                     medium, test_each, tests_main)
 from media import MEMTEST
 
 # In a quick run one mode, or none where a KVM that interprets takes minutes.

@@ -6,7 +6,7 @@ import re
 
 import tap
 
-TOPICS = ["errors", "own", "media", "control", "kill", "idle", "memory", "golden"]
+TOPICS = ["errors", "own", "guests", "media", "control", "kill", "idle", "memory", "golden"]
 LINE = re.compile(r"(not )?ok \d+ - (.*?)(?: # SKIP (.*))?$")
 TIMEOUT = 900
 
