@@ -8,7 +8,7 @@ import tap
 
 TOPICS = ["errors", "own", "guests", "media", "control", "kill", "idle", "memory", "golden"]
 LINE = re.compile(r"(not )?ok \d+ - (.*?)(?: # SKIP (.*))?$")
-TIMEOUT = 900
+TIMEOUT = 1300
 
 
 def main():
