@@ -7,11 +7,22 @@
 
 import difflib
 import pathlib
+import re
 import sys
 
 from harness import MODES, Guest, equal, guest_disk, test_each, tests_main, work_dir
 
 GOLDEN = pathlib.Path(__file__).resolve().parent / "golden"
+
+
+# SeaBIOS puts the processor's own feature flags into its MP table (mode qemu), so that table's
+# checksum is the host's and not the machine's.
+HOST_DEPENDENT = re.compile(r"^(mp PCMP \S+ BOCHSCPU\S*\s+)[0-9a-f]+$")
+
+
+def comparable(lines):
+    """Lines without what depends on the host."""
+    return [HOST_DEPENDENT.sub(r"\1(host)", line) for line in lines]
 
 
 def dump(mode):
@@ -26,8 +37,8 @@ def dump(mode):
 @test_each(mode=MODES)
 def golden(mode):
     """ids, slots, CPUID leaves, tables and CMOS of machine cleave-1 are as recorded"""
-    wanted = (GOLDEN / f"{mode}.txt").read_text(encoding="ascii").splitlines()
-    got = dump(mode)
+    wanted = comparable((GOLDEN / f"{mode}.txt").read_text(encoding="ascii").splitlines())
+    got = comparable(dump(mode))
     assert got == wanted, "\n" + "\n".join(difflib.unified_diff(wanted, got, "recorded", "now",
                                                                 lineterm="", n=0))
 
