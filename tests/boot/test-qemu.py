@@ -39,10 +39,10 @@ def int13(megabytes):
     with work_dir() as work:
         disk = guest_disk(work, "geometry", megabytes)
         with Qemu(*qemu_drive(disk)) as qemu:
-            qemu.wait_serial("done")
+            qemu.wait_serial("done +\r?\n")
             wanted = qemu.out.text.replace("\r", "").splitlines()
         with Guest(disk, mode=MODES[megabytes % 8 // 4]) as guest:
-            guest.wait_serial("done", 60)
+            guest.wait_serial("done +\r?\n", 60)
             equal(guest.out.text.replace("\r", "").splitlines(), wanted, "lines")
 
 
