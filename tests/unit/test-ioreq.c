@@ -20,8 +20,8 @@
 
 struct fixture {
     struct ioreq_server s;
-    uint8_t page[4096] __attribute__((aligned(4096)));
-    uint8_t ring[4096] __attribute__((aligned(4096)));
+    uint8_t page[4096] __attribute__((aligned(16)));
+    uint8_t ring[4096] __attribute__((aligned(16)));
     uint8_t bounce[2 * 4096];
     uint8_t ram[RAM_SIZE];
     struct dma_ram dma;
