@@ -31,23 +31,25 @@ static void e820_put(uint8_t *e, uint64_t start, uint64_t len)
     memcpy(e + 16, &type, 4);
 }
 
-static int add_memory_map(struct firmware_tables *t, struct fw_cfg *f, const struct dm_options *o)
+static int add_memory_map(struct firmware_tables *t, struct fw_cfg *f,
+                          const struct firmware_tables_config *c)
 {
-    uint64_t high = memory_high(o->memory_mib, o->firmware_qemu);
+    uint64_t high = memory_high(c->memory_mib, c->firmware_qemu);
 
-    e820_put(t->e820, 0, memory_low_end(o->memory_mib, o->firmware_qemu));
+    e820_put(t->e820, 0, memory_low_end(c->memory_mib, c->firmware_qemu));
     if (high) {
         e820_put(t->e820 + E820_ENTRY, HIGH_START, high);
     }
     return fw_cfg_add_file(f, "etc/e820", t->e820, high ? 2 * E820_ENTRY : E820_ENTRY);
 }
 
-static int add_tables(struct firmware_tables *t, struct fw_cfg *f, const struct dm_options *o)
+static int add_tables(struct firmware_tables *t, struct fw_cfg *f,
+                      const struct firmware_tables_config *c)
 {
-    uint64_t high = memory_high(o->memory_mib, o->firmware_qemu);
+    uint64_t high = memory_high(c->memory_mib, c->firmware_qemu);
     struct fwtables_config cfg = {.mode = FWTABLES_QEMU,
-                                  .vcpus = o->vcpus,
-                                  .low_mem_end = memory_low_end(o->memory_mib, o->firmware_qemu),
+                                  .vcpus = c->vcpus,
+                                  .low_mem_end = memory_low_end(c->memory_mib, c->firmware_qemu),
                                   .high_mem_end = high ? HIGH_START + high : 0};
     struct fwtables_blobs b = {
         .acpi_tables = {t->acpi, sizeof(t->acpi), 0},
@@ -74,15 +76,16 @@ static int add_tables(struct firmware_tables *t, struct fw_cfg *f, const struct 
     return err;
 }
 
-int firmware_tables_add(struct firmware_tables *t, struct fw_cfg *f, const struct dm_options *o)
+int firmware_tables_add(struct firmware_tables *t, struct fw_cfg *f,
+                        const struct firmware_tables_config *c)
 {
-    t->show_boot_menu[0] = o->boot_menu;
+    t->show_boot_menu[0] = c->boot_menu;
     int err =
         fw_cfg_add_file(f, "etc/show-boot-menu", t->show_boot_menu, sizeof(t->show_boot_menu));
 
-    if (err || !o->firmware_qemu) {
+    if (err || !c->firmware_qemu) {
         return err;
     }
-    err = add_memory_map(t, f, o);
-    return err ? err : add_tables(t, f, o);
+    err = add_memory_map(t, f, c);
+    return err ? err : add_tables(t, f, c);
 }

@@ -4,11 +4,20 @@
 #ifndef CLEAVE_DM_FIRMWARE_TABLES_H
 #define CLEAVE_DM_FIRMWARE_TABLES_H
 
-#include "tables/fwtables.h"
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "nvram/fw_cfg.h"
-#include "options.h"
+#include "tables/fwtables.h"
 
 #define E820_ENTRY 20u
+
+struct firmware_tables_config {
+    uint32_t memory_mib;
+    unsigned vcpus;
+    bool boot_menu;
+    bool firmware_qemu;
+};
 
 /* Must live as long as the fw_cfg device: it points here. */
 struct firmware_tables {
@@ -26,6 +35,7 @@ uint64_t memory_low_end(uint32_t mib, bool firmware_qemu);
 uint64_t memory_high(uint32_t mib, bool firmware_qemu);
 
 /* Adds the files. 0 or a negative errno. */
-int firmware_tables_add(struct firmware_tables *t, struct fw_cfg *f, const struct dm_options *o);
+int firmware_tables_add(struct firmware_tables *t, struct fw_cfg *f,
+                        const struct firmware_tables_config *c);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The wiring list of machine cleave-1. */
+/* The host side of the PC, and its connection to the hypervisor. */
 #include "machine.h"
 
 #include <errno.h>
@@ -18,15 +18,6 @@
 #define BIOS_MAX    (16u << 20)
 #define VGABIOS_MAX (256u << 10)
 
-#define IRQ_KEYBOARD 1u
-#define IRQ_COM2     3u
-#define IRQ_COM1     4u
-#define IRQ_FLOPPY   6u
-#define IRQ_SCI      9u
-#define IRQ_MOUSE    12u
-#define IRQ_IDE0     14u
-#define IRQ_IDE1     15u
-
 #define VGA_WINDOW_START 0xa0000ull
 #define VGA_WINDOW_END   0xc0000ull
 
@@ -39,23 +30,18 @@ static bool failed(char *err, size_t size, const char *what, int rc)
 
 /* --- what devices ask of the world --- */
 
-static void isa_irq_set(void *opaque, unsigned n, int level)
+static void isa_irq(void *opaque, unsigned irq, int level)
 {
     struct machine *m = opaque;
 
-    m->t->ops->set_isa_irq(m->t, n, level);
+    m->t->ops->set_isa_irq(m->t, irq, level);
 }
 
-static struct irq_line isa_irq(struct machine *m, unsigned n)
-{
-    return (struct irq_line){isa_irq_set, m, n};
-}
-
-static void pci_intx_set(void *opaque, unsigned n, int level)
+static void pci_intx(void *opaque, unsigned dev, unsigned pin, int level)
 {
     struct machine *m = opaque;
 
-    m->t->ops->set_pci_intx(m->t, n / 4, n % 4, level);
+    m->t->ops->set_pci_intx(m->t, dev, pin, level);
 }
 
 static void pirq_route(void *opaque, unsigned link, unsigned irq)
@@ -158,7 +144,7 @@ static void window_changed(struct machine *m, bool mapped)
     struct {
         struct bus *bus;
         enum transport_space space;
-    } side[] = {{&m->pio, SPACE_PIO}, {&m->mmio, SPACE_MMIO}};
+    } side[] = {{&m->pc.pio, SPACE_PIO}, {&m->pc.mmio, SPACE_MMIO}};
 
     m->window_mapped = mapped;
     for (unsigned s = 0; s < 2; s++) {
@@ -225,15 +211,15 @@ static void posted(void *opaque, bool begin)
 {
     struct machine *m = opaque;
 
-    m->mem.hold = begin;
+    m->pc.mem.hold = begin;
 }
 
 static void settle(void *opaque)
 {
     struct machine *m = opaque;
 
-    if (m->mem.pending) {
-        memmap_commit(&m->mem);
+    if (m->pc.mem.pending) {
+        memmap_commit(&m->pc.mem);
     }
 }
 
@@ -249,41 +235,34 @@ static uint32_t config_read(void *opaque, uint8_t devfn, unsigned off, unsigned 
 {
     struct machine *m = opaque;
 
-    return pci_config_read(&m->pci, devfn, off, size);
+    return pci_config_read(&m->pc.pci, devfn, off, size);
 }
 
 static void config_write(void *opaque, uint8_t devfn, unsigned off, unsigned size, uint32_t val)
 {
     struct machine *m = opaque;
 
-    pci_config_write(&m->pci, devfn, off, size, val);
+    pci_config_write(&m->pc.pci, devfn, off, size, val);
 }
 
 static bool world_init(struct machine *m, char *err, size_t size)
 {
-    int rc;
-
-    bus_init(&m->pio, 0xffff);
-    bus_init(&m->mmio, UINT64_MAX);
-    rc = m->o->arena_fd >= 0 ? object_attach(&m->arena_mem, m->o->arena_fd, MACHINE_ARENA_SIZE)
-                             : object_new(&m->arena_mem, "cleave-arena", MACHINE_ARENA_SIZE);
-    if (rc) {
-        return failed(err, size, "-machine arena-fd", rc);
-    }
-    memmap_init(&m->mem);
-    arena_init(&m->arena, m->arena_mem.host, m->arena_mem.size);
-    m->clock = (struct clock){.now = loop_guest_now, .opaque = m->loop};
-    rc = clock_init(&m->clock, &m->arena, "clock");
+    int rc = m->o->arena_fd >= 0 ? object_attach(&m->arena_mem, m->o->arena_fd, PC_ARENA_SIZE)
+                                 : object_new(&m->arena_mem, "cleave-arena", PC_ARENA_SIZE);
     struct local_config cfg = {
         .core_fd = m->o->core_fd,
-        .pio = &m->pio,
-        .mmio = &m->mmio,
+        .pio = &m->pc.pio,
+        .mmio = &m->pc.mmio,
         .ops = {.config_read = config_read, .config_write = config_write, .opaque = m},
         .link_offset = m->o->firmware_qemu ? 3 : 0,
     };
-    m->t = rc ? NULL : local_new(&cfg, err, size);
+
+    if (rc) {
+        return failed(err, size, "-machine arena-fd", rc);
+    }
+    m->t = local_new(&cfg, err, size);
     if (!m->t) {
-        return rc ? failed(err, size, "arena", rc) : false;
+        return false;
     }
     m->t->watch = loop_watch_readable;
     m->t->loop = m->loop;
@@ -291,13 +270,6 @@ static bool world_init(struct machine *m, char *err, size_t size)
     m->t->settle = settle;
     m->t->gone = hypervisor_gone;
     m->t->opaque = m;
-    m->hw = (struct hw){.pio = &m->pio,
-                        .mmio = &m->mmio,
-                        .mem = &m->mem,
-                        .dma = m->t->dma,
-                        .clock = &m->clock,
-                        .arena = &m->arena,
-                        .power = {power_requested, m}};
     return true;
 }
 
@@ -308,7 +280,6 @@ static bool object_offer(struct machine *m, uint32_t id, const struct object *o,
 {
     int rc = m->t->ops->add_object(m->t, id, o->fd, o->size);
 
-    memmap_set_object(&m->mem, id, o->host, o->size);
     return rc ? failed(err, size, what, rc) : true;
 }
 
@@ -318,8 +289,8 @@ static bool objects_init(struct machine *m, char *err, size_t size)
     int rc;
 
     if (o->vga == DM_VGA_STD) {
-        rc = o->vram_fd >= 0 ? object_attach(&m->vram, o->vram_fd, MACHINE_VRAM_SIZE)
-                             : object_new(&m->vram, "cleave-vram", MACHINE_VRAM_SIZE);
+        rc = o->vram_fd >= 0 ? object_attach(&m->vram, o->vram_fd, PC_VRAM_SIZE)
+                             : object_new(&m->vram, "cleave-vram", PC_VRAM_SIZE);
         if (rc) {
             return failed(err, size, "-machine vram-fd", rc);
         }
@@ -389,162 +360,71 @@ static struct blk *file_blk(struct block_file *f)
     return f ? block_file_blk(f) : NULL;
 }
 
-/* --- the devices --- */
-
-static int chipset_init(struct machine *m)
+static struct pc_drive drive_config(const struct dm_drive *d, struct block_file *file)
 {
-    struct i440fx_config host = {OBJECT_BIOS, (uint32_t)m->bios.size};
-    struct piix3_config isa = {pirq_route, m};
-    struct piix4_pm_config pm = {pm_base, m, isa_irq(m, IRQ_SCI), m->o->vcpus};
-    int rc = pci_bus_init(&m->pci, &m->hw);
-
-    m->pci.intx = (struct irq_line){pci_intx_set, m, 0};
-    m->pci.function_added = function_added;
-    m->pci.opaque = m;
-    rc = rc ? rc : i440fx_init(&m->i440fx, &m->hw, &m->pci, &host);
-    rc = rc ? rc : piix3_init(&m->piix3, &m->hw, &m->pci, &isa);
-    rc = rc ? rc : piix4_pm_init(&m->pm, &m->hw, &m->pci, &pm);
-    rc = rc ? rc : i8237_init(&m->dma8237, &m->hw);
-    rc = rc ? rc : port92_init(&m->port92, &m->hw);
-    m->port92.value_changed = port92_value;
-    m->port92.opaque = m;
-    return rc ? rc : i8042_init(&m->i8042, &m->hw, isa_irq(m, IRQ_KEYBOARD), isa_irq(m, IRQ_MOUSE));
-}
-
-/* False: no disk in this place. */
-static bool disk_geometry(const struct machine *m, unsigned i, struct block_geometry *g)
-{
-    const struct dm_drive *d = &m->o->ide[i];
-
-    if (!d->present || d->cdrom || !m->ide_file[i]) {
-        return false;
-    }
-    block_image_geometry(d->fd, (long long)file_blk(m->ide_file[i])->bytes, g);
-    return true;
-}
-
-static int disks_init(struct machine *m)
-{
-    struct ide_config ide = {.devfn = PCI_DEVFN(1, 1),
-                             .irq = {isa_irq(m, IRQ_IDE0), isa_irq(m, IRQ_IDE1)}};
-    struct fdc_config fdc = {.dma = &m->dma8237, .irq = isa_irq(m, IRQ_FLOPPY)};
+    struct pc_drive p = {.present = d->present, .cdrom = d->cdrom, .blk = file_blk(file)};
     struct block_geometry g;
 
-    for (unsigned i = 0; i < DM_IDE_DRIVES; i++) {
-        const struct dm_drive *d = &m->o->ide[i];
-
-        ide.drive[i].kind = !d->present ? IDE_KIND_NONE : d->cdrom ? IDE_KIND_CD : IDE_KIND_DISK;
-        ide.drive[i].blk = file_blk(m->ide_file[i]);
-        if (disk_geometry(m, i, &g)) {
-            ide.drive[i].cylinders = g.cylinders;
-            ide.drive[i].heads = g.heads;
-            ide.drive[i].sectors = g.sectors;
-        }
+    if (d->present && !d->cdrom && file) {
+        block_image_geometry(d->fd, (long long)p.blk->bytes, &g);
+        p.cylinders = g.cylinders;
+        p.heads = g.heads;
+        p.sectors = g.sectors;
+        p.translation = (uint8_t)g.translation;
     }
-    for (unsigned i = 0; i < DM_FLOPPIES; i++) {
-        if (m->o->floppy[i].present) {
-            fdc.drive[i] = m->floppy_file[i] ? file_blk(m->floppy_file[i]) : &m->no_medium;
-        }
-    }
-    int rc = ide_init(&m->ide, &m->hw, &m->pci, &ide);
-    return rc ? rc : fdc_init(&m->fdc, &m->hw, &fdc);
+    return p;
 }
 
-static int display_init(struct machine *m)
+/* The byte stream of a -chardev, or NULL; a negative errno in *rc. */
+static struct chr *chardev(struct machine *m, struct chr_fd *c, const char *id, int *rc)
 {
-    struct vga_config cfg = {.vram = m->vram.host,
-                             .vram_size = (uint32_t)m->vram.size,
-                             .vram_object = OBJECT_VRAM,
-                             .rom_object = OBJECT_VGAROM,
-                             .rom_size = (uint32_t)m->vgarom.size,
-                             .devfn = PCI_DEVFN(2, 0)};
+    int fd = options_chardev(m->o, id);
 
-    return m->o->vga == DM_VGA_STD ? vga_init(&m->vga, &m->hw, &m->pci, &cfg) : 0;
-}
-
-static int serial_init(struct machine *m)
-{
-    static const struct {
-        const char *id;
-        uint16_t base;
-        unsigned irq;
-    } port[DM_SERIAL_PORTS] = {{"serial0", 0x3f8, IRQ_COM1}, {"serial1", 0x2f8, IRQ_COM2}};
-    int rc = 0;
-
-    for (unsigned i = 0; !rc && i < DM_SERIAL_PORTS; i++) {
-        int fd = options_chardev(m->o, m->o->serial[i]);
-        struct ns16550_config cfg = {.id = port[i].id,
-                                     .base = port[i].base,
-                                     .irq = isa_irq(m, port[i].irq),
-                                     .chr = fd >= 0 ? &m->serial_chr[i].chr : NULL};
-
-        rc = fd >= 0 ? chr_fd_init(&m->serial_chr[i], m->loop, fd) : 0;
-        rc = rc ? rc : ns16550_init(&m->serial[i], &m->hw, &cfg);
+    if (fd < 0 || *rc) {
+        return NULL;
     }
-    return rc;
-}
-
-static int debug_init(struct machine *m)
-{
-    static const uint16_t port[2] = {0x402, 0xe9};
-    int fd = options_chardev(m->o, m->o->debugcon);
-    int rc = fd >= 0 ? chr_fd_init(&m->debug_chr, m->loop, fd) : 0;
-
-    for (unsigned i = 0; !rc && i < 2; i++) {
-        rc = debugcon_init(&m->debugcon[i], &m->hw, port[i], fd >= 0 ? &m->debug_chr.chr : NULL);
-    }
-    if (!rc && m->o->debug_exit) {
-        rc = debug_exit_init(&m->debug_exit, &m->hw, 0x501);
-    }
-    return rc;
-}
-
-static int nvram_init(struct machine *m)
-{
-    const struct dm_options *o = m->o;
-    struct cmos_config cmos = {
-        .ram_below_4g = memory_low_end(o->memory_mib, o->firmware_qemu),
-        .ram_above_4g = memory_high(o->memory_mib, o->firmware_qemu),
-        .vcpus = o->vcpus,
-        .floppy_type = {fdc_cmos_type(&m->fdc, 0), fdc_cmos_type(&m->fdc, 1)},
-        .boot_order = o->boot_order,
-        .century = 20,
-        .map_ports = true};
-    struct fw_cfg_config fw = {.vcpus = (uint16_t)o->vcpus,
-                               .ram_bytes = (uint64_t)o->memory_mib << 20,
-                               .boot_menu = o->boot_menu};
-
-    for (unsigned i = 0; i < IDE_DRIVES; i++) {
-        struct block_geometry g;
-
-        if (disk_geometry(m, i, &g)) {
-            cmos.disk[i] =
-                (struct cmos_disk){g.cylinders, g.heads, g.sectors, (uint8_t)g.translation};
-        }
-    }
-    int rc = cmos_init(&m->cmos, &m->hw, &cmos);
-    rc = rc ? rc : fw_cfg_init(&m->fw_cfg, &m->hw, &fw);
-    return rc ? rc : firmware_tables_add(&m->tables, &m->fw_cfg, o);
+    *rc = chr_fd_init(c, m->loop, fd);
+    return &c->chr;
 }
 
 static bool devices_init(struct machine *m, char *err, size_t size)
 {
-    static const struct {
-        const char *what;
-        int (*init)(struct machine *m);
-    } step[] = {
-        {"chipset", chipset_init}, {"disks", disks_init},       {"display", display_init},
-        {"serial", serial_init},   {"debug ports", debug_init}, {"nvram", nvram_init},
-    };
+    const struct dm_options *o = m->o;
+    struct pc_config c = {.firmware_qemu = o->firmware_qemu,
+                          .memory_mib = o->memory_mib,
+                          .vcpus = o->vcpus,
+                          .dma = m->t->dma,
+                          .arena = m->arena_mem.host,
+                          .arena_size = m->arena_mem.size,
+                          .now = loop_guest_now,
+                          .clock = m->loop,
+                          .vga = o->vga == DM_VGA_STD,
+                          .vram = {m->vram.host, m->vram.size},
+                          .vgarom = {m->vgarom.host, m->vgarom.size},
+                          .bios = {m->bios.host, m->bios.size},
+                          .boot_order = o->boot_order,
+                          .boot_menu = o->boot_menu,
+                          .debug_exit = o->debug_exit,
+                          .hooks = {isa_irq, pci_intx, pirq_route, pm_base, power_requested,
+                                    function_added, port92_value, m}};
+    int rc = 0;
 
-    for (unsigned i = 0; i < sizeof(step) / sizeof(step[0]); i++) {
-        int rc = step[i].init(m);
-
-        if (rc) {
-            return failed(err, size, step[i].what, rc);
-        }
+    for (unsigned i = 0; i < DM_IDE_DRIVES; i++) {
+        c.ide[i] = drive_config(&o->ide[i], m->ide_file[i]);
     }
-    return true;
+    for (unsigned i = 0; i < DM_FLOPPIES; i++) {
+        c.floppy[i] =
+            (struct pc_drive){.present = o->floppy[i].present, .blk = file_blk(m->floppy_file[i])};
+    }
+    for (unsigned i = 0; i < DM_SERIAL_PORTS; i++) {
+        c.serial[i] = chardev(m, &m->serial_chr[i], o->serial[i], &rc);
+    }
+    c.debugcon = chardev(m, &m->debug_chr, o->debugcon, &rc);
+    if (rc) {
+        return failed(err, size, "-chardev", rc);
+    }
+    rc = pc_init(&m->pc, &c);
+    return rc ? failed(err, size, m->pc.step, rc) : true;
 }
 
 /* --- the hypervisor --- */
@@ -552,20 +432,21 @@ static bool devices_init(struct machine *m, char *err, size_t size)
 /* Devices are all there: tell of every range and function at once, from now on of changes. */
 static int connect_ranges(struct machine *m)
 {
-    m->pio.listener = (struct bus_listener){port_mapped, port_unmapped, m};
-    m->mmio.listener = (struct bus_listener){mmio_mapped, mmio_unmapped, m};
-    m->mem.listener = (struct memmap_listener){memory_removed, memory_added, m};
+    m->pc.pio.listener = (struct bus_listener){port_mapped, port_unmapped, m};
+    m->pc.mmio.listener = (struct bus_listener){mmio_mapped, mmio_unmapped, m};
+    m->pc.mem.listener = (struct memmap_listener){memory_removed, memory_added, m};
     m->connected = true;
-    for (unsigned i = 0; i < m->pio.nregions; i++) {
-        if (m->pio.region[i] != &m->pci.config_ports) { /* those come as PCI_CONFIG requests */
-            port_mapped(m, m->pio.region[i]);
+    for (unsigned i = 0; i < m->pc.pio.nregions; i++) {
+        if (m->pc.pio.region[i] !=
+            &m->pc.pci.config_ports) { /* those come as PCI_CONFIG requests */
+            port_mapped(m, m->pc.pio.region[i]);
         }
     }
-    for (unsigned i = 0; i < m->mmio.nregions; i++) {
-        mmio_mapped(m, m->mmio.region[i]);
+    for (unsigned i = 0; i < m->pc.mmio.nregions; i++) {
+        mmio_mapped(m, m->pc.mmio.region[i]);
     }
     for (unsigned i = 0; i < 256; i++) {
-        if (m->pci.function[i]) {
+        if (m->pc.pci.function[i]) {
             function_added(m, (uint8_t)i);
         }
     }
@@ -575,11 +456,11 @@ static int connect_ranges(struct machine *m)
 static void consoles_connect(struct machine *m)
 {
     for (unsigned i = 0; i < DM_SERIAL_PORTS; i++) {
-        if (m->serial[i].chr) {
-            chr_fd_connect(&m->serial_chr[i], &m->serial[i].front);
+        if (m->pc.serial[i].chr) {
+            chr_fd_connect(&m->serial_chr[i], &m->pc.serial[i].front);
         }
     }
-    if (m->debugcon[0].chr) {
+    if (m->pc.debugcon[0].chr) {
         chr_fd_connect(&m->debug_chr, NULL);
     }
 }
@@ -598,10 +479,9 @@ bool machine_init(struct machine *m, const struct dm_options *o, struct loop *lo
     if (rc) {
         return failed(err, size, "the hypervisor core refused the device model", rc);
     }
-    arena_seal(&m->arena);
-    arena_reset(&m->arena, RESET_POWER_ON);
+    arena_reset(&m->pc.arena, RESET_POWER_ON);
     consoles_connect(m);
     loop->t = m->t;
-    loop->clock = &m->clock;
+    loop->clock = &m->pc.clock;
     return true;
 }

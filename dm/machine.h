@@ -1,47 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Machine cleave-1: an i440FX/PIIX3 class PC. The wiring list (machine.c) says which devices there
- * are, at which addresses and lines, and what stands behind them on the host; running, pausing and
- * showing it is machine_run.c.
+ * The machine as a process: the PC (pc.h), what stands behind its devices on the host, and the
+ * hypervisor it is connected to (machine.c). Running, pausing and showing it is machine_run.c.
  */
 #ifndef CLEAVE_DM_MACHINE_H
 #define CLEAVE_DM_MACHINE_H
 
-#include "acpi/piix4_pm.h"
-#include "char/debug_exit.h"
-#include "char/debugcon.h"
-#include "char/ns16550.h"
 #include "chr_fd.h"
-#include "core/bus.h"
-#include "core/clock.h"
-#include "core/dma.h"
-#include "core/memmap.h"
 #include "core/surface.h"
-#include "dma/i8237.h"
 #include "file.h"
-#include "floppy/fdc.h"
-#include "firmware_tables.h"
-#include "ide/ide.h"
-#include "input/i8042.h"
-#include "input/port92.h"
 #include "loop.h"
-#include "nvram/cmos.h"
-#include "nvram/fw_cfg.h"
 #include "objects.h"
 #include "options.h"
-#include "pci/i440fx.h"
-#include "pci/pci.h"
-#include "pci/piix3.h"
+#include "pc.h"
 #include "transport.h"
-#include "vga/vga.h"
-
-/* Memory objects besides guest RAM. */
-#define OBJECT_VRAM   1u
-#define OBJECT_VGAROM 2u
-#define OBJECT_BIOS   3u
-
-#define MACHINE_ARENA_SIZE (1u << 20)
-#define MACHINE_VRAM_SIZE  (16u << 20)
 
 struct monitor;
 
@@ -51,43 +23,18 @@ struct machine {
     struct transport *t;
     struct monitor *monitor; /* NULL: nobody listens */
 
-    /* The world of the devices. */
-    struct arena arena;
-    struct bus pio;
-    struct bus mmio;
-    struct memmap mem;
-    struct clock clock;
-    struct hw hw;
+    struct pc pc;
     struct object arena_mem;
     struct object vram;
     struct object vgarom;
     struct object bios;
 
-    /* The devices, in the order of the arena. */
-    struct pci_bus pci;
-    struct i440fx i440fx;
-    struct piix3 piix3;
-    struct piix4_pm pm;
-    struct ide ide;
-    struct vga vga;
-    struct i8042 i8042;
-    struct port92 port92;
-    struct i8237 dma8237;
-    struct fdc fdc;
-    struct ns16550 serial[DM_SERIAL_PORTS];
-    struct cmos cmos;
-    struct fw_cfg fw_cfg;
-    struct debugcon debugcon[2];
-    struct debug_exit debug_exit;
-
     /* The host side. */
     struct block_ring *ring;
     struct block_file *ide_file[DM_IDE_DRIVES];
     struct block_file *floppy_file[DM_FLOPPIES];
-    struct blk no_medium; /* an empty drive's */
     struct chr_fd serial_chr[DM_SERIAL_PORTS];
     struct chr_fd debug_chr;
-    struct firmware_tables tables;
 
     bool window_mapped; /* memory is shown at A0000-BFFFF */
     bool connected;     /* bus and memory changes go to the hypervisor */

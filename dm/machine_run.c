@@ -39,7 +39,7 @@ void machine_reset(struct machine *m)
 {
     machine_stop(m);
     m->t->ops->flush_posted(m->t);
-    arena_reset(&m->arena, RESET_HARD);
+    arena_reset(&m->pc.arena, RESET_HARD);
     m->t->ops->reset_lines(m->t);
     m->ended = false;
 }
@@ -87,7 +87,7 @@ int machine_render(struct machine *m, struct surface *s, bool cursor)
     }
     m->t->ops->flush_posted(m->t);
     s->pixels = (uint32_t *)o.host;
-    vga_render(&m->vga, s, cursor ? VGA_CURSOR : 0);
+    vga_render(&m->pc.vga, s, cursor ? VGA_CURSOR : 0);
     object_unmap(&o);
     return o.fd;
 }
@@ -98,7 +98,7 @@ int machine_screen_text(struct machine *m, char *out, size_t size)
         return -1;
     }
     m->t->ops->flush_posted(m->t);
-    return vga_text(&m->vga, out, size);
+    return vga_text(&m->pc.vga, out, size);
 }
 
 bool machine_key_by_name(const char *name, unsigned *code)
@@ -109,7 +109,7 @@ bool machine_key_by_name(const char *name, unsigned *code)
 
 void machine_key(struct machine *m, unsigned code, bool down)
 {
-    ps2_kbd_key(&m->i8042.kbd, code, down);
+    ps2_kbd_key(&m->pc.i8042.kbd, code, down);
 }
 
 void machine_mouse(struct machine *m, int dx, int dy, const char *button, bool down)
@@ -133,5 +133,5 @@ void machine_mouse(struct machine *m, int dx, int dy, const char *button, bool d
             wheel = down ? table[i].wheel : 0;
         }
     }
-    ps2_mouse_event(&m->i8042.mouse, dx, dy, wheel, m->mouse_buttons);
+    ps2_mouse_event(&m->pc.i8042.mouse, dx, dy, wheel, m->mouse_buttons);
 }
