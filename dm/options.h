@@ -11,7 +11,8 @@
 #define DM_SERIAL_PORTS 2
 #define DM_MAX_CHARDEVS 8
 
-enum dm_accel { ACCEL_NONE, ACCEL_CLEAVE };
+/* ACCEL_QTEST: no guest; a test speaks the qtest protocol. */
+enum dm_accel { ACCEL_NONE, ACCEL_CLEAVE, ACCEL_QTEST };
 enum dm_vga { DM_VGA_NONE, DM_VGA_STD };
 
 /* A drive as given by -drive. fd < 0 with `present`: a drive without medium. */
@@ -54,6 +55,9 @@ struct dm_options {
     bool boot_menu;
     bool rtc_localtime;
     bool debug_exit;
+    const char *qtest;     /* -qtest's argument as given, or NULL */
+    const char *qtest_log; /* -qtest-log's, or NULL */
+    bool paused;           /* -S */
 };
 
 /* Fills `o`; anything wrong is one line on standard error and exit status 2. */
