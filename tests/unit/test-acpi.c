@@ -300,12 +300,12 @@ int main(int argc, char **argv)
     g_test_add_func("/acpi/base", test_base);
     g_test_add_func("/acpi/apm", test_apm);
     g_test_add_func("/acpi/sleep", test_sleep);
-    g_test_add_func("/acpi/PM-01-PM-02-hotplug", test_hotplug);
-    g_test_add_func("/acpi/PM-03-smbus-block", test_smbus_block);
-    g_test_add_func("/acpi/PM-04-widths", test_widths);
-    g_test_add_func("/acpi/PM-07-gpe", test_gpe);
+    g_test_add_func("/catalogue/PM-01/hotplug", test_hotplug);
+    g_test_add_func("/catalogue/PM-03/smbus-block", test_smbus_block);
+    g_test_add_func("/catalogue/PM-04/widths", test_widths);
+    g_test_add_func("/catalogue/PM-07/gpe", test_gpe);
     g_test_add_func("/acpi/cpus", test_cpus);
     g_test_add_func("/acpi/smbus", test_smbus);
-    g_test_add_func("/acpi/state", test_state);
+    g_test_add_func("/catalogue/ST-01/acpi", test_state);
     return g_test_run();
 }

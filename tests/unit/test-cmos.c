@@ -147,6 +147,6 @@ int main(int argc, char **argv)
     g_test_add_func("/cmos/empty", test_empty);
     g_test_add_func("/cmos/ports", test_ports);
     g_test_add_func("/cmos/battery", test_battery);
-    g_test_add_func("/cmos/state", test_state);
+    g_test_add_func("/catalogue/ST-01/cmos", test_state);
     return g_test_run();
 }

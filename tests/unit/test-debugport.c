@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/debugport/output", test_output);
-    g_test_add_func("/debugport/RES-03-full", test_full);
+    g_test_add_func("/catalogue/RES-03/debugport-full", test_full);
     g_test_add_func("/debugport/nobody", test_nobody);
     g_test_add_func("/debugport/exit", test_exit);
     return g_test_run();

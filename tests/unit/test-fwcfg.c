@@ -278,12 +278,12 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/fwcfg/items", test_items);
     g_test_add_func("/fwcfg/directory", test_directory);
-    g_test_add_func("/fwcfg/FW-01-selectors", test_selectors);
-    g_test_add_func("/fwcfg/FW-02-dma-hostile", test_dma_hostile);
-    g_test_add_func("/fwcfg/FW-03-full", test_full);
+    g_test_add_func("/catalogue/FW-01/selectors", test_selectors);
+    g_test_add_func("/catalogue/FW-02/dma-hostile", test_dma_hostile);
+    g_test_add_func("/catalogue/FW-03/full", test_full);
     g_test_add_func("/fwcfg/dma", test_dma);
     g_test_add_func("/fwcfg/dma-signature", test_dma_signature);
     g_test_add_func("/fwcfg/dma-widths", test_dma_widths);
-    g_test_add_func("/fwcfg/state", test_state);
+    g_test_add_func("/catalogue/ST-01/fwcfg", test_state);
     return g_test_run();
 }

@@ -290,7 +290,8 @@ static void test_state(struct fixture *f, gconstpointer data)
     g_assert_cmpint(f->hpet.dev.cls->check(f->hpet.s), !=, 0);
 }
 
-#define ADD(name, func) g_test_add("/hpet/" name, struct fixture, NULL, set_up, func, tear_down)
+#define ADD_PATH(path, func) g_test_add(path, struct fixture, NULL, set_up, func, tear_down)
+#define ADD(name, func)      ADD_PATH("/hpet/" name, func)
 
 int main(int argc, char **argv)
 {
@@ -302,11 +303,11 @@ int main(int argc, char **argv)
     ADD("past", test_past);
     ADD("periodic", test_periodic);
     ADD("periodic-late", test_periodic_late);
-    ADD("storm", test_storm);
-    ADD("saturation", test_saturation);
+    ADD_PATH("/catalogue/RES-02/hpet-storm", test_storm);
+    ADD_PATH("/catalogue/PM-06/hpet-saturation", test_saturation);
     ADD("level", test_level);
     ADD("polled", test_polled);
     ADD("legacy", test_legacy);
-    ADD("state", test_state);
+    ADD_PATH("/catalogue/ST-01/hpet", test_state);
     return g_test_run();
 }

@@ -305,11 +305,11 @@ int main(int argc, char **argv)
     g_test_add_func("/i8237/registers", test_registers);
     g_test_add_func("/i8237/flip-flop", test_flip_flop);
     g_test_add_func("/i8237/ready", test_ready);
-    g_test_add_func("/i8237/DMA-01-terminal-count", test_terminal_count);
-    g_test_add_func("/i8237/DMA-02-reference", test_reference);
+    g_test_add_func("/catalogue/DMA-01/terminal-count", test_terminal_count);
+    g_test_add_func("/catalogue/DMA-02/reference", test_reference);
     g_test_add_func("/i8237/read-and-verify", test_read_and_verify);
     g_test_add_func("/i8237/autoinit", test_autoinit);
     g_test_add_func("/i8237/words", test_words);
-    g_test_add_func("/i8237/state", test_state);
+    g_test_add_func("/catalogue/ST-01/i8237", test_state);
     return g_test_run();
 }

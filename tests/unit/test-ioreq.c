@@ -364,14 +364,14 @@ int main(int argc, char **argv)
         {"/ioreq/string-out-down", test_string_out_down},
         {"/ioreq/stos", test_stos},
         {"/ioreq/movs-from-window-down", test_movs_from_window_down},
-        {"/ioreq/vga-08-movs-straddles-window", test_movs_straddles_window},
+        {"/catalogue/VGA-08/movs-straddles-window", test_movs_straddles_window},
         {"/ioreq/config", test_config},
         {"/ioreq/invalidate", test_invalidate},
-        {"/ioreq/xen-03-hostile-slots", test_hostile_slots},
-        {"/ioreq/xen-01-slot-changes-under-us", test_slot_changes_under_us},
+        {"/catalogue/XEN-03/hostile-slots", test_hostile_slots},
+        {"/catalogue/XEN-01/slot-changes-under-us", test_slot_changes_under_us},
         {"/ioreq/ring", test_ring},
         {"/ioreq/ring-quad", test_ring_quad},
-        {"/ioreq/xen-04-ring-hostile", test_ring_hostile},
+        {"/catalogue/XEN-04/ring-hostile", test_ring_hostile},
     };
 
     g_test_init(&argc, &argv, NULL);

@@ -565,12 +565,12 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pci/ids", test_ids);
-    g_test_add_func("/pci/PCI-01-config-ports", test_config_ports);
-    g_test_add_func("/pci/PCI-02-write-everything", test_write_everything);
+    g_test_add_func("/catalogue/PCI-01/config-ports", test_config_ports);
+    g_test_add_func("/catalogue/PCI-02/write-everything", test_write_everything);
     g_test_add_func("/pci/bar/sizing", test_bar_sizing);
     g_test_add_func("/pci/bar/io", test_bar_io);
     g_test_add_func("/pci/bar/memory", test_bar_memory);
-    g_test_add_func("/pci/bar/PCI-04-moves", test_bar_moves);
+    g_test_add_func("/catalogue/PCI-04/moves", test_bar_moves);
     g_test_add_func("/pci/bar/bad-sizes", test_bad_bars);
     g_test_add_func("/pci/intx", test_intx);
     g_test_add_func("/i440fx/ids", test_host_ids);
@@ -578,11 +578,11 @@ int main(int argc, char **argv)
     g_test_add_func("/i440fx/pam", test_pam);
     g_test_add_func("/i440fx/pam-resume", test_pam_resume);
     g_test_add_func("/i440fx/no-bios", test_no_bios);
-    g_test_add_func("/i440fx/PCI-05-smram", test_smram);
-    g_test_add_func("/i440fx/state", test_host_state);
+    g_test_add_func("/catalogue/PCI-05/smram", test_smram);
+    g_test_add_func("/catalogue/ST-01/i440fx", test_host_state);
     g_test_add_func("/piix3/ids", test_isa_ids);
-    g_test_add_func("/piix3/PM-07-pirq", test_pirq);
+    g_test_add_func("/catalogue/PM-07/pirq", test_pirq);
     g_test_add_func("/piix3/cf9", test_cf9);
-    g_test_add_func("/piix3/state", test_isa_state);
+    g_test_add_func("/catalogue/ST-01/piix3", test_isa_state);
     return g_test_run();
 }

@@ -516,10 +516,10 @@ int main(int argc, char **argv)
     g_test_add_func("/ps2/mouse/wheel", test_mouse_wheel);
     g_test_add_func("/ps2/mouse/commands", test_mouse_commands);
     g_test_add_func("/ps2/mouse/remote-and-wrap", test_mouse_remote_and_wrap);
-    g_test_add_func("/catalogue/KBD-01", test_kbd_01);
-    g_test_add_func("/catalogue/KBD-01-random", test_kbd_01_random);
-    g_test_add_func("/catalogue/KBD-02", test_kbd_02);
-    g_test_add_func("/catalogue/KBD-03", test_kbd_03);
-    g_test_add_func("/catalogue/KBD-04", test_kbd_04);
+    g_test_add_func("/catalogue/KBD-01/indices", test_kbd_01);
+    g_test_add_func("/catalogue/KBD-01/random-state", test_kbd_01_random);
+    g_test_add_func("/catalogue/KBD-02/flood", test_kbd_02);
+    g_test_add_func("/catalogue/KBD-03/whole-packets", test_kbd_03);
+    g_test_add_func("/catalogue/KBD-04/all-pairs", test_kbd_04);
     return g_test_run();
 }

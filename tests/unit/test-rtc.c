@@ -369,7 +369,8 @@ static void test_hostile_state(struct fixture *f, gconstpointer data)
     g_assert_cmpint(f->rtc.dev.cls->check(f->rtc.s), !=, 0);
 }
 
-#define ADD(name, func) g_test_add("/rtc/" name, struct fixture, NULL, set_up, func, tear_down)
+#define ADD_PATH(path, func) g_test_add(path, struct fixture, NULL, set_up, func, tear_down)
+#define ADD(name, func)      ADD_PATH("/rtc/" name, func)
 
 int main(int argc, char **argv)
 {
@@ -386,12 +387,12 @@ int main(int argc, char **argv)
     ADD("alarm-wildcards", test_alarm_wildcards);
     ADD("periodic-rates", test_periodic_rates);
     ADD("periodic-unread", test_periodic_unread);
-    ADD("periodic-catch-up", test_periodic_catch_up);
+    ADD_PATH("/catalogue/RES-02/rtc-catch-up", test_periodic_catch_up);
     ADD("idle", test_idle);
     ADD("reset", test_reset);
     ADD("index", test_index);
-    ADD("garbage-time", test_garbage_time);
+    ADD_PATH("/catalogue/PM-06/rtc-garbage-time", test_garbage_time);
     ADD("resume", test_resume);
-    ADD("hostile-state", test_hostile_state);
+    ADD_PATH("/catalogue/ST-01/rtc", test_hostile_state);
     return g_test_run();
 }

@@ -452,10 +452,10 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/serial/reset", test_reset);
     g_test_add_func("/serial/writable-bits", test_writable_bits);
-    g_test_add_func("/serial/SER-01-divisors", test_divisors);
-    g_test_add_func("/serial/SER-02-back-pressure", test_back_pressure);
-    g_test_add_func("/serial/SER-03-widths", test_widths);
-    g_test_add_func("/serial/SER-04-nobody", test_nobody);
+    g_test_add_func("/catalogue/SER-01/divisors", test_divisors);
+    g_test_add_func("/catalogue/SER-02/back-pressure", test_back_pressure);
+    g_test_add_func("/catalogue/SER-03/widths", test_widths);
+    g_test_add_func("/catalogue/SER-04/nobody", test_nobody);
     g_test_add_func("/serial/transmit", test_transmit);
     g_test_add_func("/serial/transmit-interrupt", test_transmit_interrupt);
     g_test_add_func("/serial/receive", test_receive);
@@ -465,7 +465,7 @@ int main(int argc, char **argv)
     g_test_add_func("/serial/loopback", test_loopback);
     g_test_add_func("/serial/out2", test_out2);
     g_test_add_func("/serial/fifo-control", test_fifo_control);
-    g_test_add_func("/serial/state", test_state);
+    g_test_add_func("/catalogue/ST-01/serial", test_state);
     g_test_add_func("/serial/resume", test_resume);
     return g_test_run();
 }

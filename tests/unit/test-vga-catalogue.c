@@ -461,6 +461,6 @@ int main(int argc, char **argv)
     g_test_add_func("/catalogue/VGA-06", test_vga_06);
     g_test_add_func("/catalogue/VGA-07", test_vga_07);
     g_test_add_func("/catalogue/VGA-08", test_vga_08);
-    g_test_add_func("/catalogue/VGA-hostile-state", test_hostile_state);
+    g_test_add_func("/catalogue/ST-01/vga", test_hostile_state);
     return g_test_run();
 }
