@@ -305,6 +305,51 @@ static void option_log(struct dm_options *o, const char *arg)
     o->log_fd = parse_fd("-log", arg + 3);
 }
 
+/* QEMU's further settings name parts of its list that ours forbids anyway. */
+static void option_sandbox(struct dm_options *o, const char *arg)
+{
+    static const char *const part[] = {"obsolete", "elevateprivileges", "spawn", "resourcecontrol"};
+    struct suboptions s;
+
+    suboptions_parse(&s, "-sandbox", arg, "enable");
+    o->sandbox = suboption_bool(&s, "enable", true);
+    o->sandbox_given = true;
+    for (unsigned i = 0; i < G_N_ELEMENTS(part); i++) {
+        const char *value = suboption(&s, part[i], "deny");
+
+        if (strcmp(value, "deny") && strcmp(value, "allow") && strcmp(value, "children")) {
+            die("-sandbox %s=%s: use deny or allow", part[i], value);
+        }
+    }
+    suboptions_done(&s);
+}
+
+static void option_no_sandbox(struct dm_options *o, const char *arg)
+{
+    o->sandbox = false;
+    o->sandbox_given = true;
+}
+
+static void option_runas(struct dm_options *o, const char *arg)
+{
+    o->runas = arg;
+}
+
+static void option_chroot(struct dm_options *o, const char *arg)
+{
+    o->chroot = arg;
+}
+
+static void option_run_with(struct dm_options *o, const char *arg)
+{
+    struct suboptions s;
+
+    suboptions_parse(&s, "-run-with", arg, NULL);
+    o->chroot = suboption(&s, "chroot", o->chroot);
+    o->runas = suboption(&s, "user", o->runas);
+    suboptions_done(&s);
+}
+
 static void option_verbose(struct dm_options *o, const char *arg)
 {
     o->verbose = true;
@@ -340,6 +385,11 @@ static const struct {
     {"-device", "isa-debug-exit,iobase=0x501", option_device, "the debug-exit port"},
     {"-qmp", "fd:N", option_qmp, "monitor socket"},
     {"-log", "fd:N", option_log, "where messages go"},
+    {"-sandbox", "on|off", option_sandbox, "lock-down after start (on with a guest)"},
+    {"-no-sandbox", NULL, option_no_sandbox, "no lock-down, for debugging"},
+    {"-runas", "USER|UID:GID", option_runas, "the user to become"},
+    {"-chroot", "DIR", option_chroot, "the root directory after start (an empty one)"},
+    {"-run-with", "chroot=DIR,user=USER", option_run_with, "the same in newer words"},
     {"-v", NULL, option_verbose, "more messages"},
     {"-version", NULL, option_version, "print the version"},
     {"-help", NULL, option_help, "print this"},
@@ -408,6 +458,9 @@ void options_parse(struct dm_options *o, int argc, char **argv)
             die("%s needs an argument (%s)", name, option_table[k].arg);
         }
         option_table[k].set(o, option_table[k].arg ? argv[i] : NULL);
+    }
+    if (!o->sandbox_given) {
+        o->sandbox = o->accel != ACCEL_QTEST;
     }
     options_check(o);
 }

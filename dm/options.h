@@ -58,6 +58,10 @@ struct dm_options {
     const char *qtest;     /* -qtest's argument as given, or NULL */
     const char *qtest_log; /* -qtest-log's, or NULL */
     bool paused;           /* -S */
+    bool sandbox;          /* without a word: on with a guest, off for qtest */
+    bool sandbox_given;
+    const char *runas;  /* USER or UID:GID, or NULL */
+    const char *chroot; /* the directory that becomes the root, or NULL: an empty one */
 };
 
 /* Fills `o`; anything wrong is one line on standard error and exit status 2. */
