@@ -9,9 +9,9 @@
 /* The byte that holds state (low nibble) and the flags data_is_ptr, dir and df. */
 #define SLOT_STATE_OFFSET 30
 
-static volatile uint8_t *slot_state(const struct ioreq_server *s, unsigned vcpu)
+static uint8_t *slot_state(const struct ioreq_server *s, unsigned vcpu)
 {
-    return (volatile uint8_t *)&s->slots[vcpu] + SLOT_STATE_OFFSET;
+    return (uint8_t *)&s->slots[vcpu] + SLOT_STATE_OFFSET;
 }
 
 static uint64_t size_mask(unsigned size)
@@ -230,24 +230,27 @@ bool ioreq_dispatch(struct ioreq_server *s, struct ioreq *req, unsigned vcpu)
 
 bool ioreq_ready(const struct ioreq_server *s, unsigned vcpu)
 {
-    return (*slot_state(s, vcpu) & 0xf) == STATE_IOREQ_READY;
+    uint8_t flags = __atomic_load_n(slot_state(s, vcpu), __ATOMIC_RELAXED);
+
+    return (flags & 0xf) == STATE_IOREQ_READY;
 }
 
 /*
- * Exactly one load per field, none of which the compiler may repeat: what the other side changes
- * later does not exist for us (catalogue XEN-01, XEN-02). The flags' byte was read by the caller.
+ * Exactly one load per field, none of which the compiler may repeat or invent: what the other side
+ * changes later does not exist for us (catalogue XEN-01, XEN-02; a test counts the loads). The
+ * flags' byte was read by the caller.
  */
 static struct ioreq slot_copy(const struct ioreq_server *s, unsigned vcpu, uint8_t flags)
 {
-    const volatile struct ioreq *slot = &s->slots[vcpu];
+    const struct ioreq *slot = &s->slots[vcpu];
     struct ioreq req;
 
     memset(&req, 0, sizeof(req));
-    req.addr = slot->addr;
-    req.data = slot->data;
-    req.count = slot->count;
-    req.size = slot->size;
-    req.type = slot->type;
+    req.addr = __atomic_load_n(&slot->addr, __ATOMIC_RELAXED);
+    req.data = __atomic_load_n(&slot->data, __ATOMIC_RELAXED);
+    req.count = __atomic_load_n(&slot->count, __ATOMIC_RELAXED);
+    req.size = __atomic_load_n(&slot->size, __ATOMIC_RELAXED);
+    req.type = __atomic_load_n(&slot->type, __ATOMIC_RELAXED);
     req.data_is_ptr = (flags >> 4) & 1;
     req.dir = (flags >> 5) & 1;
     req.df = (flags >> 6) & 1;
@@ -257,7 +260,7 @@ static struct ioreq slot_copy(const struct ioreq_server *s, unsigned vcpu, uint8
 bool ioreq_serve(struct ioreq_server *s, unsigned vcpu,
                  void (*before_done)(void *opaque, unsigned vcpu), void *opaque)
 {
-    volatile uint8_t *state = slot_state(s, vcpu);
+    uint8_t *state = slot_state(s, vcpu);
     uint8_t flags = __atomic_load_n(state, __ATOMIC_ACQUIRE);
 
     if ((flags & 0xf) != STATE_IOREQ_READY) {
@@ -269,7 +272,7 @@ bool ioreq_serve(struct ioreq_server *s, unsigned vcpu,
     __atomic_store_n(state, (uint8_t)(flags | STATE_IOREQ_INPROCESS), __ATOMIC_RELAXED);
     ioreq_dispatch(s, &req, vcpu);
     if (!req.data_is_ptr && req.dir == IOREQ_READ) {
-        ((volatile struct ioreq *)&s->slots[vcpu])->data = req.data;
+        __atomic_store_n(&s->slots[vcpu].data, req.data, __ATOMIC_RELAXED);
     }
     if (before_done) {
         before_done(opaque, vcpu);
@@ -278,49 +281,70 @@ bool ioreq_serve(struct ioreq_server *s, unsigned vcpu,
     return true;
 }
 
+/* Both pointers in one load: the core may move both back by a multiple of the ring's length. */
+static uint32_t ring_used(const struct ioreq_server *s, uint32_t *read)
+{
+    uint64_t both = __atomic_load_n((const uint64_t *)(const void *)s->ring, __ATOMIC_ACQUIRE);
+
+    *read = (uint32_t)both;
+    return (uint32_t)(both >> 32) - (uint32_t)both;
+}
+
+static uint64_t ring_slot(const struct ioreq_server *s, uint32_t at)
+{
+    const uint64_t *slot = (const uint64_t *)(const void *)s->ring->buf_ioreq;
+
+    return __atomic_load_n(&slot[at % IOREQ_BUFFER_SLOT_NUM], __ATOMIC_RELAXED);
+}
+
+static unsigned entry_size(uint64_t raw)
+{
+    return 1u << ((raw >> 10) & 3);
+}
+
+/* The first half of an 8-byte entry alone is no work yet; else a caller would never sleep. */
 bool ioreq_ring_pending(const struct ioreq_server *s)
 {
-    const volatile struct buffered_iopage *ring = s->ring;
+    uint32_t read = 0;
+    uint32_t used = s->ring ? ring_used(s, &read) : 0;
 
-    return ring && ring->read_pointer != ring->write_pointer;
+    return used > 1 || (used == 1 && entry_size(ring_slot(s, read)) < 8);
 }
 
 /* One buffered entry as a request; an 8-byte entry takes its upper half from the next slot. */
 static struct ioreq ring_entry(const struct ioreq_server *s, uint32_t at)
 {
-    const volatile uint64_t *slot = (const volatile uint64_t *)s->ring->buf_ioreq;
-    uint64_t raw = slot[at % IOREQ_BUFFER_SLOT_NUM];
+    uint64_t raw = ring_slot(s, at);
     struct ioreq req;
 
     memset(&req, 0, sizeof(req));
     req.type = (uint8_t)raw;
     req.dir = (raw >> 9) & 1;
-    req.size = 1u << ((raw >> 10) & 3);
+    req.size = entry_size(raw);
     req.addr = (raw >> 12) & 0xfffff;
     req.data = raw >> 32;
     req.count = 1;
     if (req.size == 8) {
-        req.data |= slot[(at + 1) % IOREQ_BUFFER_SLOT_NUM] & 0xffffffff00000000ull;
+        req.data |= ring_slot(s, at + 1) & 0xffffffff00000000ull;
     }
     return req;
 }
 
+/* An atomic add: the core may move both pointers back by a multiple of the ring's length. */
+static void ring_consume(struct ioreq_server *s, uint32_t slots)
+{
+    __atomic_fetch_add(&s->ring->read_pointer, slots, __ATOMIC_RELEASE);
+}
+
 unsigned ioreq_drain(struct ioreq_server *s)
 {
-    struct buffered_iopage *ring = s->ring;
-
-    if (!ring) {
-        return 0;
-    }
-    /* Both pointers in one load: the core may move both back by a multiple of the ring's length. */
-    uint64_t both = __atomic_load_n((uint64_t *)(void *)ring, __ATOMIC_ACQUIRE);
-    uint32_t read = (uint32_t)both;
-    uint32_t pending = (uint32_t)(both >> 32) - read;
+    uint32_t read = 0;
+    uint32_t pending = s->ring ? ring_used(s, &read) : 0;
     uint32_t done = 0;
 
     if (pending > IOREQ_BUFFER_SLOT_NUM) {
         s->malformed++;
-        __atomic_fetch_add(&ring->read_pointer, pending, __ATOMIC_RELEASE);
+        ring_consume(s, pending);
         return 0;
     }
     while (done < pending) {
@@ -332,9 +356,7 @@ unsigned ioreq_drain(struct ioreq_server *s)
         }
         ioreq_dispatch(s, &req, 0);
         done += slots;
-        /* An atomic add: the core may move both pointers back by a multiple of the ring's length.
-         */
-        __atomic_fetch_add(&ring->read_pointer, slots, __ATOMIC_RELEASE);
+        ring_consume(s, slots);
     }
     return done;
 }
