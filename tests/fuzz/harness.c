@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs inputs: the initial state, the operations one by one, what must hold afterwards. */
+#include "fuzz.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz_int.h"
+#include "pci/pci.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WITH_ASAN 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define WITH_ASAN 1
+#endif
+#ifdef WITH_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+#define START_NS 1000000000u
+#define BUDGET   (2 << 20) /* bytes moved in one input */
+#define MAX_ENDS 64u       /* requests that end after one operation */
+#define MAX_PASS (1ull << 36)
+#define REP_MASK 0xfffu
+
+/* The memory of the process's one world. */
+static struct fuzz_world the_world;
+static _Alignas(FUZZ_PAGE) uint8_t arena_mem[FUZZ_ARENA_SIZE];
+static uint8_t arena_start[FUZZ_ARENA_SIZE];
+static uint8_t arena_saved[FUZZ_ARENA_SIZE];
+
+/* --- the arena as a whole --- */
+
+/* Under ASan what lies between two devices' states is out of bounds. */
+static void arena_gaps_poison(const struct arena *a)
+{
+#ifdef WITH_ASAN
+    for (unsigned i = 0; i < a->ndev; i++) {
+        size_t end = a->offset[i] + a->dev[i]->cls->state->size;
+        size_t next = i + 1 < a->ndev ? a->offset[i + 1] : a->used + 64;
+
+        __asan_poison_memory_region(a->base + end, next - end);
+    }
+#endif
+}
+
+static void arena_copy_out(const struct arena *a, uint8_t *to)
+{
+    for (unsigned i = 0; i < a->ndev; i++) {
+        memcpy(to + a->offset[i], a->base + a->offset[i], a->dev[i]->cls->state->size);
+    }
+}
+
+static void arena_copy_in(const struct arena *a, const uint8_t *from)
+{
+    for (unsigned i = 0; i < a->ndev; i++) {
+        memcpy(a->base + a->offset[i], from + a->offset[i], a->dev[i]->cls->state->size);
+    }
+}
+
+static void state_must_be_acceptable(struct fuzz_world *w, const char *when)
+{
+    for (unsigned i = 0; i < w->arena.ndev && !w->poked; i++) {
+        struct device *d = w->arena.dev[i];
+
+        if (d->cls->check(d->state)) {
+            fuzz_finding(w, "%s: check() refuses the state that %s reached", when, d->id);
+        }
+    }
+}
+
+/* --- accesses --- */
+
+static const struct fuzz_window *window_of(struct fuzz_world *w, const struct fuzz_op *op,
+                                           uint64_t *addr)
+{
+    const struct fuzz_window *win = w->nwindows ? &w->window[op->sel % w->nwindows] : NULL;
+    uint64_t base;
+
+    if (!win) {
+        return NULL;
+    }
+    base = win->region && win->region->mapped ? win->region->base
+           : win->area && win->area->enabled  ? win->area->gpa
+                                              : win->base;
+    *addr = base + op->addr % win->len;
+    return win;
+}
+
+static unsigned access_size(const struct fuzz_window *win, const struct fuzz_op *op)
+{
+    return win->space == FUZZ_PIO && op->size > 4 ? 4 : op->size;
+}
+
+static void op_read(struct fuzz_world *w, const struct fuzz_op *op)
+{
+    uint64_t addr;
+    const struct fuzz_window *win = window_of(w, op, &addr);
+
+    if (win) {
+        fuzz_read(w, win->space, addr, access_size(win, op));
+    }
+}
+
+static void op_write(struct fuzz_world *w, const struct fuzz_op *op)
+{
+    uint64_t addr;
+    const struct fuzz_window *win = window_of(w, op, &addr);
+
+    if (win) {
+        fuzz_write(w, win->space, addr, access_size(win, op), op->val);
+    }
+}
+
+static void emit_rep(struct fuzz_world *w, bool write, uint64_t addr, unsigned size, uint32_t count)
+{
+    if (w->observer.event) {
+        struct fuzz_event e = {.kind = FUZZ_EV_ACCESS,
+                               .space = FUZZ_PIO,
+                               .write = write,
+                               .addr = addr,
+                               .size = size,
+                               .count = count,
+                               .data = w->rep};
+
+        w->observer.event(w->observer.opaque, w, &e);
+    }
+}
+
+/* String I/O goes to ports; elsewhere it is an access like others. */
+static void op_rep(struct fuzz_world *w, const struct fuzz_op *op)
+{
+    uint64_t addr;
+    const struct fuzz_window *win = window_of(w, op, &addr);
+    uint32_t count = (op->val & REP_MASK) + 1;
+    bool write = op->kind == FUZZ_WRITE_REP;
+
+    if (!win || win->space != FUZZ_PIO) {
+        (write ? op_write : op_read)(w, op);
+        return;
+    }
+    unsigned size = access_size(win, op);
+    if (!fuzz_spend(w, (uint64_t)count * size)) {
+        return;
+    }
+    if (!write) {
+        bus_read_rep(&w->pio, addr, size, count, w->rep);
+        fuzz_answer(w, w->rep[0] | (uint64_t)w->rep[(count - 1) * size] << 8);
+        emit_rep(w, false, addr, size, count);
+        return;
+    }
+    uint64_t pattern = op->val >> 12 | op->val << 52;
+    for (uint32_t i = 0; i < count * size; i += 8) {
+        memcpy(&w->rep[i], &pattern, 8);
+    }
+    emit_rep(w, true, addr, size, count);
+    bus_write_rep(&w->pio, addr, size, count, w->rep);
+}
+
+static void op_cfg(struct fuzz_world *w, const struct fuzz_op *op)
+{
+    struct fuzz_event e = {.kind = FUZZ_EV_CFG,
+                           .write = op->kind == FUZZ_CFG_WRITE,
+                           .size = op->size > 4 ? 4 : op->size};
+
+    if (!w->pci || !w->nfunctions) {
+        return;
+    }
+    e.n = w->function[op->sel % w->nfunctions];
+    e.addr = op->addr & 0xff & ~(e.size - 1);
+    e.val = op->val & (e.size == 4 ? UINT32_MAX : (1u << (e.size * 8)) - 1);
+    if (e.write) {
+        pci_config_write(w->pci, (uint8_t)e.n, (unsigned)e.addr, e.size, (uint32_t)e.val);
+    } else {
+        e.val = pci_config_read(w->pci, (uint8_t)e.n, (unsigned)e.addr, e.size);
+        fuzz_answer(w, e.val);
+    }
+    if (w->observer.event) {
+        w->observer.event(w->observer.opaque, w, &e);
+    }
+}
+
+static void op_ram(struct fuzz_world *w, const struct fuzz_op *op)
+{
+    struct fuzz_event e = {.kind = FUZZ_EV_RAM,
+                           .write = op->kind == FUZZ_RAM_WRITE,
+                           .addr = op->addr,
+                           .size = op->size,
+                           .val = op->val};
+    uint64_t len = op->size;
+    uint8_t *p = fuzz_ram(w, op->addr, &len);
+
+    if (!p || len < op->size) {
+        return;
+    }
+    if (e.write) {
+        memcpy(p, &op->val, op->size);
+    } else {
+        e.val = 0;
+        memcpy(&e.val, p, op->size);
+        fuzz_answer(w, e.val);
+    }
+    if (w->observer.event) {
+        w->observer.event(w->observer.opaque, w, &e);
+    }
+}
+
+/* --- what is not an access --- */
+
+static void op_step(struct fuzz_world *w, const struct fuzz_op *op)
+{
+    uint64_t ns = (op->val & 0xffff) << (op->val >> 16 & 31);
+
+    if (op->kind == FUZZ_STEP_NEXT) {
+        uint64_t next = clock_next(&w->clock);
+
+        ns = next == CLOCK_NEVER || next < w->now ? 0 : next - w->now;
+    }
+    fuzz_pass(w, ns < MAX_PASS ? ns : MAX_PASS);
+}
+
+static void op_blk(struct fuzz_world *w, const struct fuzz_op *op)
+{
+    static const int outcome[] = {0, EIO, ENOSPC, ENOMEDIUM, EAGAIN, ECANCELED, EROFS, 0};
+
+    if (op->kind == FUZZ_BLK_MODE) {
+        w->blk_hold = op->sel & 1;
+    } else if (w->nreqs) {
+        fuzz_blk_done(w, op->sel % w->nreqs, outcome[op->val & 7]);
+    }
+}
+
+static void op_action(struct fuzz_world *w, const struct fuzz_op *op)
+{
+    if (w->nactions) {
+        w->action[op->sel % w->nactions].run(w, op->addr, op->val);
+    }
+}
+
+static void machine_reset(struct fuzz_world *w, enum reset_kind kind)
+{
+    struct fuzz_event e = {.kind = FUZZ_EV_RESET, .n = kind};
+
+    if (w->observer.event) {
+        w->observer.event(w->observer.opaque, w, &e);
+    }
+    w->reset_wanted = false;
+    arena_reset(&w->arena, kind);
+    if (w->nreqs) {
+        fuzz_finding(w, "a block request outlived a reset");
+    }
+}
+
+static void op_reset(struct fuzz_world *w, const struct fuzz_op *op)
+{
+    machine_reset(w, op->sel & 1 ? RESET_HARD : RESET_POWER_ON);
+}
+
+static void op_state(struct fuzz_world *w, const struct fuzz_op *op)
+{
+    if (op->kind == FUZZ_SAVE) {
+        state_must_be_acceptable(w, "save");
+        arena_copy_out(&w->arena, arena_saved);
+        w->saved_valid = true;
+    } else if (w->saved_valid) {
+        arena_copy_in(&w->arena, arena_saved);
+        arena_resume(&w->arena);
+    }
+}
+
+/* Bytes of one device's state become others; refused, or taken over and survived. */
+static void op_poke(struct fuzz_world *w, const struct fuzz_op *op)
+{
+    struct device *d = w->arena.dev[op->sel % w->arena.ndev];
+    uint32_t at = op->addr % d->cls->state->size;
+    uint32_t n = d->cls->state->size - at < op->size ? d->cls->state->size - at : op->size;
+    uint8_t *p = (uint8_t *)d->state + at;
+    uint8_t old[8];
+
+    memcpy(old, p, n);
+    memcpy(p, &op->val, n);
+    if (d->cls->check(d->state)) {
+        memcpy(p, old, n);
+        fuzz_note(w, "%s: %u bytes of state at %u: refused", d->id, n, at);
+        return;
+    }
+    fuzz_note(w, "%s: %u bytes of state at %u: accepted", d->id, n, at);
+    w->poked = true;
+    arena_resume(&w->arena);
+}
+
+/* --- one operation, one input --- */
+
+static void (*const op_run[FUZZ_NKINDS])(struct fuzz_world *w, const struct fuzz_op *op) = {
+    [FUZZ_READ] = op_read,     [FUZZ_WRITE] = op_write,    [FUZZ_READ_REP] = op_rep,
+    [FUZZ_WRITE_REP] = op_rep, [FUZZ_CFG_READ] = op_cfg,   [FUZZ_CFG_WRITE] = op_cfg,
+    [FUZZ_STEP] = op_step,     [FUZZ_STEP_NEXT] = op_step, [FUZZ_RAM_WRITE] = op_ram,
+    [FUZZ_RAM_READ] = op_ram,  [FUZZ_BLK_MODE] = op_blk,   [FUZZ_BLK_DONE] = op_blk,
+    [FUZZ_ACTION] = op_action, [FUZZ_RESET] = op_reset,    [FUZZ_SAVE] = op_state,
+    [FUZZ_RESUME] = op_state,  [FUZZ_POKE] = op_poke,
+};
+
+static void op_do(struct fuzz_world *w, const struct fuzz_op *op, unsigned n)
+{
+    if (w->observer.event) {
+        struct fuzz_event e = {.kind = FUZZ_EV_OP, .op = op, .n = n};
+
+        w->observer.event(w->observer.opaque, w, &e);
+    }
+    if (op->kind == FUZZ_PATTERN) {
+        w->pattern[op->sel % FUZZ_PATTERN_DWORDS] = (uint32_t)op->val;
+    } else {
+        op_run[op->kind](w, op);
+    }
+    for (unsigned i = 0; !w->blk_hold && w->nreqs && i < MAX_ENDS && w->budget > 0; i++) {
+        fuzz_blk_done(w, 0, 0);
+    }
+    if (w->reset_wanted) {
+        machine_reset(w, RESET_HARD);
+    }
+}
+
+/* The initial state: one copy, and what was touched beside it. */
+static void world_rewind(struct fuzz_world *w)
+{
+    w->run++;
+    w->now = START_NS;
+    w->budget = BUDGET;
+    w->poked = w->saved_valid = w->blk_hold = w->reset_wanted = false;
+    memset(w->pattern, 0, sizeof(w->pattern));
+    if (w->target->reset) {
+        w->target->reset(w);
+    }
+    memset(w->level, 0, sizeof(w->level));
+    arena_copy_in(&w->arena, arena_start);
+    arena_resume(&w->arena);
+    if (w->nreqs) {
+        fuzz_finding(w, "a block request outlived the replacement of the state");
+    }
+    for (unsigned i = 0; i < w->nblks; i++) {
+        fuzz_blk_restore(&w->blk[i]);
+    }
+    fuzz_vram_restore(w);
+    w->digest = 0;
+}
+
+static void ops_run(struct fuzz_world *w, const uint8_t *data, size_t size)
+{
+    unsigned nops = (unsigned)(size / FUZZ_OP_BYTES);
+
+    world_rewind(w);
+    for (unsigned i = 0; i < nops && i < FUZZ_MAX_OPS && w->budget > 0; i++) {
+        struct fuzz_op op = fuzz_op_decode(&data[i * FUZZ_OP_BYTES]);
+
+        op_do(w, &op, i);
+        w->op_count++;
+    }
+    state_must_be_acceptable(w, "end");
+    if (w->target->end) {
+        w->target->end(w);
+    }
+}
+
+void fuzz_run(struct fuzz_world *w, const uint8_t *data, size_t size)
+{
+    if (w->target->run) {
+        w->digest = 0;
+        w->target->run(w, data, size);
+    } else {
+        ops_run(w, data, size);
+    }
+}
+
+static void functions_find(struct fuzz_world *w)
+{
+    for (unsigned i = 0; w->pci && i < 256 && w->nfunctions < sizeof(w->function); i++) {
+        if (w->pci->function[i]) {
+            w->function[w->nfunctions++] = (uint8_t)i;
+        }
+    }
+}
+
+struct fuzz_world *fuzz_start(struct fuzz_target *t)
+{
+    struct fuzz_world *w = &the_world;
+
+    w->target = t;
+    if (!fuzz_world_init(w, arena_mem) || (t->setup && !t->setup(w))) {
+        fprintf(stderr, "%s: cannot be set up\n", t->name);
+        return NULL;
+    }
+    functions_find(w);
+    arena_seal(&w->arena);
+    arena_gaps_poison(&w->arena);
+    arena_reset(&w->arena, RESET_POWER_ON);
+    arena_copy_out(&w->arena, arena_start);
+    return w;
+}
