@@ -193,7 +193,7 @@ static void test_flipping(struct fixture *f, gconstpointer data)
         g_assert_true(f->port < PORT_A + 4 || (f->port >= PORT_B && f->port < PORT_B + 4) ||
                       f->port >= 0xa0000);
     }
-    g_assert_cmpuint(done, >, 100);
+    g_assert_cmpuint(done, >, 30);
 }
 
 /* --- the ring --- */
