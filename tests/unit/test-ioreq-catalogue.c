@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ioreq server against pages that hold anything and change under it: entries XEN-01..04, 09 and
- * VGA-08 of the catalogue in docs/security.md.
+ * The ioreq server against pages that hold anything: entries XEN-01, 03, 04, 09 and VGA-08 of the
+ * catalogue in docs/security.md. Pages that change under it: test-ioreq-page.c, test-ioreq-race.c.
  */
 #include "test-ioreq.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "cleave_core.h"
@@ -147,221 +145,6 @@ static void test_wide_ports(struct fixture *f, gconstpointer data)
     g_assert_cmpuint(f->reads + f->writes, ==, 0);
     g_assert_cmpuint(f->s.malformed, ==, 48 * 4);
 }
-
-/* --- XEN-01: somebody changes the slot while it is served --- */
-
-struct racer {
-    struct fixture *f;
-    pthread_t thread;
-    bool stop;
-    bool ring;
-};
-
-static void *race_slot(void *opaque)
-{
-    struct racer *r = opaque;
-    static const uint32_t size[] = {1, 2, 4, 8, 0, 3, 0xffffffff};
-    static const uint32_t count[] = {1, 16, 512, 4096, 0, 0xffffffff};
-    static const uint64_t addr[] = {0x1f0, 0xa0000, 0xffff, 0x10000, UINT64_MAX, 0xafff8};
-    volatile uint8_t *slot = r->f->page;
-    unsigned n = 1;
-
-    while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
-        n = n * 1103515245 + 12345;
-        *(volatile uint64_t *)slot = addr[(n >> 8) % G_N_ELEMENTS(addr)];
-        *(volatile uint64_t *)(slot + 8) =
-            n & 0x10 ? RAM_SIZE - (n >> 20 & 15) : SPEC_BOUNCE + (n >> 16 & 0x1fff);
-        *(volatile uint32_t *)(slot + 16) = count[(n >> 12) % G_N_ELEMENTS(count)];
-        *(volatile uint32_t *)(slot + 20) = size[(n >> 16) % G_N_ELEMENTS(size)];
-        slot[31] = (uint8_t)(n >> 24 & 9);
-        slot[30] = (uint8_t)(SPEC_STATE_READY | (n >> 5 & 0x70));
-    }
-    return NULL;
-}
-
-static void *race_ring(void *opaque)
-{
-    struct racer *r = opaque;
-    volatile uint32_t *ring = (volatile uint32_t *)(void *)r->f->ring;
-    unsigned n = 1;
-
-    while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
-        n = n * 1103515245 + 12345;
-        ring[n >> 8 & 1] = n & 0x40 ? n : n >> 16;
-        ring[2 + (n >> 10) % 1020] = n >> 3;
-    }
-    return NULL;
-}
-
-static void race(struct fixture *f, bool ring)
-{
-    struct racer r = {.f = f, .ring = ring};
-    uint8_t guard[2][64];
-
-    memset(guard, 0xc5, sizeof(guard));
-    memset(f->bounce + 4096, 0xc5, 4096); /* the other vCPU's */
-    g_assert_cmpint(pthread_create(&r.thread, NULL, ring ? race_ring : race_slot, &r), ==, 0);
-    for (unsigned n = 0, served = 0; n < 60000 || served < 2000; n++) {
-        uint32_t before = f->writes;
-
-        if (ring) {
-            unsigned slots = ioreq_drain(&f->s);
-
-            g_assert_cmpuint(slots, <=, 511);
-            g_assert_cmpuint(f->writes - before, <=, 2 * 511);
-            served += slots;
-        } else {
-            served += ioreq_serve(&f->s, 0, NULL, NULL);
-            g_assert_cmpuint(f->writes - before, <=, 4096);
-        }
-    }
-    __atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
-    pthread_join(r.thread, NULL);
-    for (unsigned i = 0; i < 4096; i++) {
-        g_assert_cmphex(f->bounce[4096 + i], ==, 0xc5);
-    }
-    memset(f->page, 0, 32);
-    memset(f->ring, 0, 4096);
-    struct spec_request in = {.addr = 0x1f0, .count = 1, .size = 1, .read = 1};
-
-    f->reads = 0;
-    g_assert_cmphex(serve(f, &in), ==, 0x10); /* and it goes on */
-}
-
-static void test_race_slot(struct fixture *f, gconstpointer data)
-{
-    race(f, false);
-}
-
-static void test_race_ring(struct fixture *f, gconstpointer data)
-{
-    race(f, true);
-}
-
-/* --- XEN-02: how often each byte is loaded, seen by the page itself --- */
-
-#if defined(__x86_64__)
-#define PF_WRITE  2u
-#define EFLAGS_TF 0x100u
-#define SPY_BYTES 4096u
-
-static struct {
-    uint8_t *page;
-    unsigned loads[SPY_BYTES];
-    unsigned stores[SPY_BYTES];
-} spy;
-
-/* An access: noted, let through for one instruction. */
-static void spy_fault(int sig, siginfo_t *info, void *context)
-{
-    ucontext_t *c = context;
-    uintptr_t off = (uintptr_t)info->si_addr - (uintptr_t)spy.page;
-
-    if (off >= SPY_BYTES) {
-        signal(SIGSEGV, SIG_DFL);
-        return;
-    }
-    if (c->uc_mcontext.gregs[REG_ERR] & PF_WRITE) {
-        spy.stores[off]++;
-    } else {
-        spy.loads[off]++;
-    }
-    mprotect(spy.page, SPY_BYTES, PROT_READ | PROT_WRITE);
-    c->uc_mcontext.gregs[REG_EFL] |= EFLAGS_TF;
-}
-
-static void spy_step(int sig, siginfo_t *info, void *context)
-{
-    ucontext_t *c = context;
-
-    mprotect(spy.page, SPY_BYTES, PROT_NONE);
-    c->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)EFLAGS_TF;
-}
-
-static void spy_begin(const uint8_t *bytes)
-{
-    struct sigaction fault = {.sa_sigaction = spy_fault, .sa_flags = SA_SIGINFO};
-    struct sigaction step = {.sa_sigaction = spy_step, .sa_flags = SA_SIGINFO};
-
-    spy.page = mmap(NULL, SPY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    g_assert_true(spy.page != MAP_FAILED);
-    memcpy(spy.page, bytes, SPY_BYTES);
-    memset(spy.loads, 0, sizeof(spy.loads));
-    memset(spy.stores, 0, sizeof(spy.stores));
-    sigaction(SIGSEGV, &fault, NULL);
-    sigaction(SIGTRAP, &step, NULL);
-    mprotect(spy.page, SPY_BYTES, PROT_NONE);
-}
-
-static void spy_end(void)
-{
-    signal(SIGSEGV, SIG_DFL);
-    signal(SIGTRAP, SIG_DFL);
-    munmap(spy.page, SPY_BYTES);
-}
-
-static void test_loads(struct fixture *f, gconstpointer data)
-{
-    static const struct spec_request requests[] = {
-        {.addr = 0x1f7, .count = 1, .size = 1, .read = 1},
-        {.addr = 0x1f0, .data = 0x55aa, .count = 1, .size = 2},
-        {.addr = 0x1f0, .data = 0x1000, .count = 9, .size = 2, .ptr = 1, .read = 1},
-        {.addr = 0xa0000, .data = 0x1000, .count = 9, .size = 2, .ptr = 1, .type = SPEC_TYPE_COPY},
-        {.addr = 0xa0000, .data = 7, .count = 9, .size = 4, .df = 1, .type = SPEC_TYPE_COPY},
-        {.addr = 1ull << 32, .count = 1, .size = 4, .read = 1, .type = SPEC_TYPE_PCI},
-        {.addr = 0x10000, .count = 1, .size = 1, .read = 1},
-        {.addr = 0x1f0, .count = 0xffffffff, .size = 3, .type = 200},
-    };
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(requests); i++) {
-        const uint8_t *fields = (const uint8_t[]){0, 8, 16, 20, 30, 31};
-
-        put(f, 0, &requests[i]);
-        spy_begin(f->page);
-        f->s.slots = (struct ioreq *)(void *)spy.page;
-        g_assert_true(ioreq_serve(&f->s, 0, NULL, NULL));
-        spy_end();
-        for (unsigned n = 0; n < 6; n++) {
-            g_assert_cmpuint(spy.loads[fields[n]], ==, 1);
-            spy.loads[fields[n]] = 0;
-        }
-        for (unsigned off = 0; off < SPY_BYTES; off++) {
-            g_assert_cmpuint(spy.loads[off], ==, 0); /* nothing else was looked at */
-            g_assert_cmpuint(spy.stores[off], <=, off == 8 ? 1 : off == 30 ? 2 : 0);
-        }
-    }
-}
-
-static void test_ring_loads(struct fixture *f, gconstpointer data)
-{
-    unsigned served;
-
-    ring_put(f, 0, SPEC_TYPE_COPY, 1, 0xa0002, 0x1111);
-    ring_put(f, 1, SPEC_TYPE_COPY, 3, 0xa0000, 0x2222);
-    ring_put(f, 2, SPEC_TYPE_COPY, 3, 0xa0000, 0x3333);
-    ring_put(f, 3, SPEC_TYPE_PIO, 0, 0x1f0, 0x44);
-    ring_set(f, 0, 4);
-    spy_begin(f->ring);
-    f->s.ring = (struct buffered_iopage *)(void *)spy.page;
-    served = ioreq_drain(&f->s);
-    spy_end();
-    g_assert_cmpuint(served, ==, 4);
-    for (unsigned i = 0; i < 4; i++) {
-        g_assert_cmpuint(spy.loads[8 + 8 * i], ==, 1);
-    }
-    g_assert_cmpuint(spy.loads[0] + spy.loads[4], ==, 1); /* both pointers at once, once */
-}
-#else
-static void test_loads(struct fixture *f, gconstpointer data)
-{
-    g_test_skip("single steps are x86-64's here");
-}
-
-static void test_ring_loads(struct fixture *f, gconstpointer data)
-{
-    g_test_skip("single steps are x86-64's here");
-}
-#endif
 
 /* --- XEN-09: what goes to the core holds nothing but what was meant --- */
 
@@ -558,14 +341,10 @@ int main(int argc, char **argv)
     } tests[] = {
         {"/catalogue/VGA-08/movs-straddles-window", test_movs_straddles_window},
         {"/catalogue/XEN-01/slot-changes-under-us", test_slot_changes_under_us},
-        {"/catalogue/XEN-01/race", test_race_slot},
-        {"/catalogue/XEN-02/one-load-per-field", test_loads},
-        {"/catalogue/XEN-02/one-load-per-ring-slot", test_ring_loads},
         {"/catalogue/XEN-03/hostile-slots", test_hostile_slots},
         {"/catalogue/XEN-03/states", test_states},
         {"/catalogue/XEN-03/wide-ports", test_wide_ports},
         {"/catalogue/XEN-04/ring-hostile", test_ring_hostile},
-        {"/catalogue/XEN-04/race", test_race_ring},
         {"/catalogue/XEN-09/requests-to-the-core", test_leak},
     };
 
