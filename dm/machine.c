@@ -479,7 +479,7 @@ bool machine_init(struct machine *m, const struct dm_options *o, struct loop *lo
     if (rc) {
         return failed(err, size, "the hypervisor core refused the device model", rc);
     }
-    arena_reset(&m->pc.arena, RESET_POWER_ON);
+    pc_reset(&m->pc, RESET_POWER_ON);
     consoles_connect(m);
     loop->t = m->t;
     loop->clock = &m->pc.clock;

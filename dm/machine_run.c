@@ -39,7 +39,7 @@ void machine_reset(struct machine *m)
 {
     machine_stop(m);
     m->t->ops->flush_posted(m->t);
-    arena_reset(&m->pc.arena, RESET_HARD);
+    pc_reset(&m->pc, RESET_HARD);
     m->t->ops->reset_lines(m->t);
     m->ended = false;
 }

@@ -13,13 +13,20 @@
 #define IRQ_IDE0     14u
 #define IRQ_IDE1     15u
 
+#define VGA_HOLE_START 0xa0000ull
+#define VGA_HOLE_END   0xc0000ull
+#define FOUR_GIB       0x100000000ull
+
 /* --- what devices ask of the world --- */
 
 static void isa_irq_set(void *opaque, unsigned n, int level)
 {
-    const struct pc_hooks *h = &((struct pc *)opaque)->cfg.hooks;
+    struct pc *p = opaque;
+    const struct pc_hooks *h = &p->cfg.hooks;
 
-    if (h->isa_irq) {
+    if (p->cfg.chips) {
+        pc_chips_line(&p->chips, SOURCE_DEVICE, n, level);
+    } else if (h->isa_irq) {
         h->isa_irq(h->opaque, n, level);
     }
 }
@@ -31,27 +38,36 @@ static struct irq_line isa_irq(struct pc *p, unsigned n)
 
 static void pci_intx_set(void *opaque, unsigned n, int level)
 {
-    const struct pc_hooks *h = &((struct pc *)opaque)->cfg.hooks;
+    struct pc *p = opaque;
+    const struct pc_hooks *h = &p->cfg.hooks;
 
-    if (h->pci_intx) {
+    if (p->cfg.chips) {
+        pc_chips_intx(&p->chips, n / 4, n % 4, level);
+    } else if (h->pci_intx) {
         h->pci_intx(h->opaque, n / 4, n % 4, level);
     }
 }
 
 static void pirq_route(void *opaque, unsigned link, unsigned irq)
 {
-    const struct pc_hooks *h = &((struct pc *)opaque)->cfg.hooks;
+    struct pc *p = opaque;
+    const struct pc_hooks *h = &p->cfg.hooks;
 
-    if (h->pirq_route) {
+    if (p->cfg.chips) {
+        pc_chips_route(&p->chips, link, irq);
+    } else if (h->pirq_route) {
         h->pirq_route(h->opaque, link, irq);
     }
 }
 
 static void pm_base(void *opaque, uint16_t base)
 {
-    const struct pc_hooks *h = &((struct pc *)opaque)->cfg.hooks;
+    struct pc *p = opaque;
+    const struct pc_hooks *h = &p->cfg.hooks;
 
-    if (h->pm_base) {
+    if (p->cfg.chips) {
+        acpipm_set_base(&p->chips.pm, base);
+    } else if (h->pm_base) {
         h->pm_base(h->opaque, base);
     }
 }
@@ -192,7 +208,7 @@ static int nvram_init(struct pc *p)
         .floppy_type = {fdc_cmos_type(&p->fdc, 0), fdc_cmos_type(&p->fdc, 1)},
         .boot_order = c->boot_order,
         .century = 20,
-        .map_ports = true};
+        .map_ports = !c->chips};
     struct fw_cfg_config fw = {.vcpus = (uint16_t)c->vcpus,
                                .ram_bytes = (uint64_t)c->memory_mib << 20,
                                .boot_menu = c->boot_menu};
@@ -213,6 +229,57 @@ static int nvram_init(struct pc *p)
     return rc ? rc : firmware_tables_add(&p->tables, &p->fw_cfg, &tables);
 }
 
+static int chips_init(struct pc *p)
+{
+    struct pc_chips_config cfg = {.epoch = p->cfg.epoch,
+                                  .firmware_qemu = p->cfg.firmware_qemu,
+                                  .gsi = p->cfg.hooks.gsi,
+                                  .opaque = p->cfg.hooks.opaque};
+
+    return p->cfg.chips ? pc_chips_init(&p->chips, &p->hw, &p->cmos, &cfg) : 0;
+}
+
+/* Guest RAM in the memory map, below everything that is laid over it. */
+static int memory_init(struct pc *p)
+{
+    uint64_t low = memory_low_end(p->cfg.memory_mib, p->cfg.firmware_qemu);
+    uint64_t high = memory_high(p->cfg.memory_mib, p->cfg.firmware_qemu);
+    const uint64_t start[] = {0, VGA_HOLE_END, FOUR_GIB};
+    const uint64_t len[] = {VGA_HOLE_START, low - VGA_HOLE_END, high};
+    int rc = 0;
+
+    for (unsigned i = 0; p->cfg.ram_areas && !rc && i < sizeof(start) / sizeof(start[0]); i++) {
+        p->ram[i] = (struct mem_area){.name = "ram",
+                                      .gpa = start[i],
+                                      .len = len[i],
+                                      .offset = start[i],
+                                      .object = MEM_OBJECT_RAM,
+                                      .kind = MEM_RAM,
+                                      .enabled = true};
+        rc = memmap_add(&p->mem, &p->ram[i]);
+    }
+    memmap_commit(&p->mem);
+    return rc;
+}
+
+void pc_reset(struct pc *p, enum reset_kind kind)
+{
+    pc_chips_hold(&p->chips);
+    arena_reset(&p->arena, kind);
+    if (p->cfg.chips) {
+        pc_chips_settle(&p->chips);
+    }
+}
+
+void pc_resume(struct pc *p)
+{
+    pc_chips_hold(&p->chips);
+    arena_resume(&p->arena);
+    if (p->cfg.chips) {
+        pc_chips_settle(&p->chips);
+    }
+}
+
 int pc_init(struct pc *p, const struct pc_config *cfg)
 {
     static const struct {
@@ -221,7 +288,7 @@ int pc_init(struct pc *p, const struct pc_config *cfg)
     } step[] = {
         {"clock", clock_add_first}, {"chipset", chipset_init}, {"disks", disks_init},
         {"display", display_init},  {"serial", serial_init},   {"debug ports", debug_init},
-        {"nvram", nvram_init},
+        {"nvram", nvram_init},      {"chips", chips_init},     {"memory", memory_init},
     };
 
     p->cfg = *cfg;

@@ -24,6 +24,7 @@
 #include "input/port92.h"
 #include "nvram/cmos.h"
 #include "nvram/fw_cfg.h"
+#include "pc_chips.h"
 #include "pci/i440fx.h"
 #include "pci/pci.h"
 #include "pci/piix3.h"
@@ -57,7 +58,8 @@ struct pc_object {
 };
 
 /*
- * What the PC asks of the world; each may be NULL. Repeating a level or a route has no effect.
+ * What the PC asks of the world; each may be NULL. Repeating a level or a route has no effect. Of
+ * isa_irq, pci_intx, pirq_route and pm_base nobody hears anything where the chips are the PC's own.
  * power: see struct power. port92: the value that port 92h holds now.
  */
 struct pc_hooks {
@@ -68,6 +70,7 @@ struct pc_hooks {
     void (*power)(void *opaque, enum power_event event, uint32_t value);
     void (*function_added)(void *opaque, uint8_t devfn);
     void (*port92)(void *opaque, uint16_t port, uint8_t value);
+    void (*gsi)(void *opaque, unsigned n, int level); /* with chips: see struct pc_chips_config */
     void *opaque;
 };
 
@@ -92,6 +95,9 @@ struct pc_config {
     const char *boot_order; /* letters a, c, d, n */
     bool boot_menu;
     bool debug_exit;
+    bool chips;     /* clock chips and interrupt controllers are here, not in a hypervisor */
+    bool ram_areas; /* the memory map lists guest RAM, too: nobody else shows it */
+    int64_t epoch;  /* with chips: time of day at guest time 0, seconds since 1970 */
     struct pc_hooks hooks;
 };
 
@@ -123,16 +129,21 @@ struct pc {
     struct debug_exit debug_exit;
     struct cmos cmos;
     struct fw_cfg fw_cfg;
+    struct pc_chips chips;
 
-    struct blk no_medium; /* an empty drive's */
+    struct mem_area ram[3]; /* below and above the VGA hole, above 4 GiB */
+    struct blk no_medium;   /* an empty drive's */
     struct firmware_tables tables;
 };
 
 /*
- * `p` is zero-filled and never moves. Builds the PC and seals its arena; it is not reset yet:
- * arena_reset(&p->arena, RESET_POWER_ON) is the caller's, or arena_resume(). 0 or a negative errno;
- * p->step names the part that failed then.
+ * `p` is zero-filled and never moves. Builds the PC and seals its arena; pc_reset(RESET_POWER_ON)
+ * or pc_resume() must follow. 0 or a negative errno; p->step names the part that failed then.
  */
 int pc_init(struct pc *p, const struct pc_config *cfg);
+
+/* All devices; as arena_reset() and arena_resume(), with the lines settled at the end. */
+void pc_reset(struct pc *p, enum reset_kind kind);
+void pc_resume(struct pc *p);
 
 #endif
