@@ -31,6 +31,9 @@ struct block_file *block_file_new(struct block_ring *r, int fd, bool readonly, c
 /* Registers the files and locks the ring down. 0 or a negative errno. */
 int block_ring_start(struct block_ring *r);
 
+/* The process has given up io_uring_register: the ring stays as it is to its end. */
+void block_ring_seal(struct block_ring *r);
+
 /* Readable when completions wait. */
 int block_ring_fd(const struct block_ring *r);
 
@@ -61,6 +64,14 @@ long long block_image_size(int fd, const char *name, char *err, size_t size);
  * the last duplicate of fd is closed. 0, -EAGAIN when somebody holds it, or another negative errno.
  */
 int block_image_lock(int fd, bool readonly);
+
+/*
+ * What has to be done with an image that a user named: it is not empty, raw (with `probe`: has no
+ * other format's signature), and gets locked (block_image_lock). Its size in bytes, or a negative
+ * number with one line in `err` that names `name`.
+ */
+long long block_image_open(int fd, const char *name, bool readonly, bool probe, char *err,
+                           size_t size);
 
 /* How the BIOS makes int 13h addresses of a geometry; values are those of CMOS byte 39h. */
 enum block_translation {

@@ -1,476 +1,738 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "options.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "log.h"
+#include "options_int.h"
 
-#define MAX_KEYS 16
+#define MIB 1048576ull
 
-/* "value,key=value,..." split up; values point into a copy that is never freed (start-up only). */
-struct suboptions {
-    const char *option; /* for messages: "-drive" */
-    unsigned n;
-    struct {
-        const char *key;
-        const char *value;
-        bool used;
-    } row[MAX_KEYS];
-};
-
-static void suboptions_parse(struct suboptions *s, const char *option, const char *arg,
-                             const char *first_key)
+struct optlist *optctx_collect(struct optctx *c, GPtrArray *a, const char *arg,
+                               const char *first_key)
 {
-    char **part = g_strsplit(arg, ",", MAX_KEYS + 1);
+    struct optlist *l = g_new0(struct optlist, 1);
 
-    memset(s, 0, sizeof(*s));
-    s->option = option;
-    for (unsigned i = 0; part[i]; i++) {
-        char *eq = strchr(part[i], '=');
-
-        if (i >= MAX_KEYS) {
-            die("%s %s: too many settings; give at most %d", option, arg, MAX_KEYS);
-        }
-        if (!eq && i == 0 && first_key) {
-            s->row[s->n].key = first_key;
-            s->row[s->n++].value = part[i];
-            continue;
-        }
-        if (eq) {
-            *eq = 0;
-        }
-        s->row[s->n].key = part[i];
-        s->row[s->n++].value = eq ? eq + 1 : "on";
-    }
+    optlist_parse(l, c->option, arg, first_key);
+    g_ptr_array_add(a, l);
+    return l;
 }
 
-static const char *suboption(struct suboptions *s, const char *key, const char *missing)
+/* --- machine --- */
+
+static void accel_set(struct optctx *c, const char *name)
 {
-    for (unsigned i = 0; i < s->n; i++) {
-        if (!strcmp(s->row[i].key, key)) {
-            s->row[i].used = true;
-            return s->row[i].value;
-        }
-    }
-    return missing;
-}
-
-static long parse_number(const char *what, const char *text, long min, long max)
-{
-    char *end;
-    long v;
-
-    errno = 0;
-    v = text ? strtol(text, &end, 0) : 0;
-    if (!text || errno || end == text || *end || v < min || v > max) {
-        die("%s: '%s' is not a number from %ld to %ld", what, text ? text : "", min, max);
-    }
-    return v;
-}
-
-/* An inherited descriptor that is open. */
-static int parse_fd(const char *what, const char *text)
-{
-    int fd = (int)parse_number(what, text, 0, 1 << 20);
-
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
-        die("%s: descriptor %d is not open; the program that starts cleave-dm must pass it", what,
-            fd);
-    }
-    return fd;
-}
-
-static int suboption_fd(struct suboptions *s, const char *key)
-{
-    const char *text = suboption(s, key, NULL);
-    char what[64];
-
-    if (!text) {
-        return -1;
-    }
-    snprintf(what, sizeof(what), "%s %s", s->option, key);
-    return parse_fd(what, text);
-}
-
-static bool suboption_bool(struct suboptions *s, const char *key, bool missing)
-{
-    const char *text = suboption(s, key, NULL);
-
-    if (!text) {
-        return missing;
-    }
-    if (strcmp(text, "on") && strcmp(text, "off")) {
-        die("%s %s=%s: use on or off", s->option, key, text);
-    }
-    return !strcmp(text, "on");
-}
-
-static void suboptions_done(const struct suboptions *s)
-{
-    for (unsigned i = 0; i < s->n; i++) {
-        if (!s->row[i].used) {
-            die("%s: unknown setting '%s'", s->option, s->row[i].key);
-        }
-    }
-}
-
-/* --- the options --- */
-
-static void option_machine(struct dm_options *o, const char *arg)
-{
-    struct suboptions s;
-    const char *type, *accel, *firmware;
-
-    suboptions_parse(&s, "-machine", arg, "type");
-    type = suboption(&s, "type", "cleave-1");
-    if (strcmp(type, "cleave-1") && strcmp(type, "pc")) {
-        die("-machine %s: unknown machine; use cleave-1", type);
-    }
-    accel = suboption(&s, "accel", "");
-    if (strcmp(accel, "cleave")) {
-        die("-machine accel=%s: unknown accelerator; use accel=cleave", accel);
-    }
-    o->accel = ACCEL_CLEAVE;
-    firmware = suboption(&s, "firmware-mode", "xen");
-    if (strcmp(firmware, "xen") && strcmp(firmware, "qemu")) {
-        die("-machine firmware-mode=%s: use xen or qemu", firmware);
-    }
-    o->firmware_qemu = !strcmp(firmware, "qemu");
-    o->core_fd = suboption_fd(&s, "core-fd");
-    o->arena_fd = suboption_fd(&s, "arena-fd");
-    o->vram_fd = suboption_fd(&s, "vram-fd");
-    suboptions_done(&s);
-}
-
-static void option_drive(struct dm_options *o, const char *arg)
-{
-    struct suboptions s;
-    const char *bus, *media, *format;
-
-    suboptions_parse(&s, "-drive", arg, NULL);
-    bus = suboption(&s, "if", "ide");
-    bool floppy = !strcmp(bus, "floppy");
-    if (!floppy && strcmp(bus, "ide")) {
-        die("-drive if=%s: unknown interface; use ide or floppy", bus);
-    }
-    long max = floppy ? DM_FLOPPIES - 1 : DM_IDE_DRIVES - 1;
-    long index = parse_number("-drive index", suboption(&s, "index", "0"), 0, max);
-    struct dm_drive *d = floppy ? &o->floppy[index] : &o->ide[index];
-    if (d->present) {
-        die("-drive if=%s,index=%ld: given twice", bus, index);
-    }
-    media = suboption(&s, "media", "disk");
-    if (strcmp(media, "disk") && (floppy || strcmp(media, "cdrom"))) {
-        die("-drive media=%s: use disk or cdrom", media);
-    }
-    format = suboption(&s, "format", "raw");
-    if (strcmp(format, "raw")) {
-        die("-drive format=%s: only raw images are supported; convert with qemu-img convert -O raw",
-            format);
-    }
-    d->present = true;
-    d->cdrom = !strcmp(media, "cdrom");
-    d->readonly = suboption_bool(&s, "readonly", d->cdrom);
-    d->fd = suboption_fd(&s, "fd");
-    suboptions_done(&s);
-    if (d->fd < 0 && !d->cdrom && !floppy) {
-        die("-drive if=%s,index=%ld: a disk needs fd=N", bus, index);
-    }
-}
-
-static void option_chardev(struct dm_options *o, const char *arg)
-{
-    struct suboptions s;
-
-    suboptions_parse(&s, "-chardev", arg, "backend");
-    if (strcmp(suboption(&s, "backend", ""), "fd")) {
-        die("-chardev %s: use -chardev fd,id=ID,fd=N", arg);
-    }
-    if (o->nchardevs == DM_MAX_CHARDEVS) {
-        die("-chardev: at most %d", DM_MAX_CHARDEVS);
-    }
-    struct dm_chardev *c = &o->chardev[o->nchardevs++];
-    c->id = suboption(&s, "id", NULL);
-    c->fd = suboption_fd(&s, "fd");
-    suboptions_done(&s);
-    if (!c->id || c->fd < 0) {
-        die("-chardev %s: needs id=ID and fd=N", arg);
-    }
-}
-
-static void option_boot(struct dm_options *o, const char *arg)
-{
-    struct suboptions s;
-
-    suboptions_parse(&s, "-boot", arg, "order");
-    o->boot_order = suboption(&s, "order", o->boot_order);
-    o->boot_menu = suboption_bool(&s, "menu", false);
-    suboptions_done(&s);
-    if (strspn(o->boot_order, "acdn") != strlen(o->boot_order)) {
-        die("-boot order=%s: use the letters a, c, d and n", o->boot_order);
-    }
-}
-
-static void option_serial(struct dm_options *o, const char *arg)
-{
-    if (o->nserial == DM_SERIAL_PORTS) {
-        die("-serial: at most %d", DM_SERIAL_PORTS);
-    }
-    if (!strcmp(arg, "none")) {
-        o->serial[o->nserial++] = NULL;
-    } else if (!strncmp(arg, "chardev:", 8)) {
-        o->serial[o->nserial++] = arg + 8;
+    if (!strcmp(name, "qtest")) {
+        c->o->accel = ACCEL_QTEST;
+    } else if (!strcmp(name, "cleave")) {
+        c->o->accel = ACCEL_CLEAVE;
     } else {
-        die("-serial %s: use none or chardev:ID", arg);
+        die("%s: unknown accelerator '%s'; use accel=cleave or accel=qtest", c->option, name);
     }
 }
 
-static void option_debugcon(struct dm_options *o, const char *arg)
+static void machine_help(void)
 {
-    if (strncmp(arg, "chardev:", 8)) {
-        die("-debugcon %s: use chardev:ID", arg);
-    }
-    o->debugcon = arg + 8;
+    printf("Supported machines are:\n"
+           "cleave-1             i440FX/PIIX3 PC, nothing in it by default\n"
+           "pc                   the same with QEMU's default drives and display\n"
+           "none                 no drives, no display\n");
+    exit(0);
 }
 
-static void option_device(struct dm_options *o, const char *arg)
+static void option_machine(struct optctx *c, const char *arg)
 {
-    struct suboptions s;
-    const char *type;
+    static const char *const types[] = {"cleave-1", "pc", "none", NULL};
+    static const char *const modes[] = {"xen", "qemu", NULL};
+    struct dm_options *o = c->o;
+    struct optlist s;
+    const char *accel;
 
-    suboptions_parse(&s, "-device", arg, "driver");
-    type = suboption(&s, "driver", "");
-    if (strcmp(type, "isa-debug-exit")) {
-        die("-device %s: unknown device", type);
+    optlist_parse(&s, c->option, arg, "type");
+    const char *type = optlist_get(&s, "type", NULL);
+    if (type && (!strcmp(type, "help") || !strcmp(type, "?"))) {
+        machine_help();
     }
-    parse_number("-device isa-debug-exit iobase", suboption(&s, "iobase", "0x501"), 0x501, 0x501);
-    suboptions_done(&s);
-    o->debug_exit = true;
+    if (type && !g_strv_contains(types, type)) {
+        die("%s %s: unknown machine; use cleave-1 or pc", c->option, type);
+    }
+    c->machine_given |= type != NULL;
+    o->machine = (enum dm_machine)optlist_choice(&s, "type", types, (int)o->machine);
+    accel = optlist_get(&s, "accel", NULL);
+    if (accel) {
+        accel_set(c, accel);
+    }
+    o->firmware_qemu = optlist_choice(&s, "firmware-mode", modes, o->firmware_qemu) == 1;
+    o->core_fd = optlist_get(&s, "core-fd", NULL) ? optlist_fd(&s, "core-fd") : o->core_fd;
+    o->arena_fd = optlist_get(&s, "arena-fd", NULL) ? optlist_fd(&s, "arena-fd") : o->arena_fd;
+    o->vram_fd = optlist_get(&s, "vram-fd", NULL) ? optlist_fd(&s, "vram-fd") : o->vram_fd;
+    if (optlist_bool(&s, "usb", false)) {
+        die("%s usb=on: there is no USB controller; leave it out", c->option);
+    }
+    optlist_bool(&s, "dump-guest-core", true);
+    optlist_bool(&s, "mem-merge", true);
+    optlist_bool(&s, "graphics", true);
+    optlist_bool(&s, "suppress-vmdesc", false);
+    optlist_done(&s);
 }
 
-static void option_vga(struct dm_options *o, const char *arg)
+static void option_accel(struct optctx *c, const char *arg)
+{
+    struct optlist s;
+
+    optlist_parse(&s, c->option, arg, "accel");
+    accel_set(c, optlist_get(&s, "accel", ""));
+    optlist_done(&s);
+}
+
+static void option_memory(struct optctx *c, const char *arg)
+{
+    struct optlist s;
+
+    optlist_parse(&s, c->option, arg, "size");
+    uint64_t bytes = optlist_size(&s, "size", 0, MIB);
+
+    if (bytes < MIB || bytes % MIB || bytes > MIB << 20) {
+        die("-m %s: is not a number from 1 to 1048576 (MiB), or whole MiB with M or G behind it",
+            arg);
+    }
+    c->o->memory_mib = (uint32_t)(bytes / MIB);
+    optlist_done(&s);
+}
+
+static void option_smp(struct optctx *c, const char *arg)
+{
+    struct optlist s;
+
+    optlist_parse(&s, c->option, arg, "cpus");
+    int64_t sockets = optlist_number(&s, "sockets", 1, 1, 32);
+    int64_t cores = optlist_number(&s, "cores", 1, 1, 32);
+    int64_t threads = optlist_number(&s, "threads", 1, 1, 32);
+    c->o->vcpus = (unsigned)optlist_number(&s, "cpus", MIN(sockets * cores * threads, 32), 1, 32);
+    c->o->max_vcpus = (unsigned)optlist_number(&s, "maxcpus", c->o->vcpus, c->o->vcpus, 32);
+    optlist_done(&s);
+}
+
+static void option_vga(struct optctx *c, const char *arg)
 {
     if (strcmp(arg, "std") && strcmp(arg, "none")) {
         die("-vga %s: use std or none", arg);
     }
-    o->vga = strcmp(arg, "std") ? DM_VGA_NONE : DM_VGA_STD;
+    c->vga = arg;
 }
 
-static void option_rtc(struct dm_options *o, const char *arg)
+static void option_boot(struct optctx *c, const char *arg)
 {
-    if (strcmp(arg, "base=utc") && strcmp(arg, "base=localtime")) {
-        die("-rtc %s: use base=utc or base=localtime", arg);
+    optlist_merge(&c->boot, c->option, arg, "order");
+}
+
+static void boot_letters(const char *key, const char *letters)
+{
+    if (letters && strspn(letters, "acdn") != strlen(letters)) {
+        die("-boot %s=%s: use the letters a, c, d and n", key, letters);
     }
-    o->rtc_localtime = !strcmp(arg, "base=localtime");
 }
 
-static void option_memory(struct dm_options *o, const char *arg)
+static void boot_resolve(struct optctx *c)
 {
-    o->memory_mib = (uint32_t)parse_number("-m", arg, 1, 1 << 20);
+    struct dm_options *o = c->o;
+
+    o->boot_order = optlist_get(&c->boot, "order", o->machine == MACHINE_CLEAVE1 ? "cda" : "cad");
+    o->boot_once = optlist_get(&c->boot, "once", NULL);
+    boot_letters("order", o->boot_order);
+    boot_letters("once", o->boot_once);
+    o->boot_menu = optlist_bool(&c->boot, "menu", false);
+    o->reboot_timeout = optlist_number(&c->boot, "reboot-timeout", INT64_MIN, -1, 0xffff);
+    o->splash_time = optlist_number(&c->boot, "splash-time", INT64_MIN, 0, 0xffff);
+    optlist_bool(&c->boot, "strict", false);
+    optlist_done(&c->boot);
 }
 
-static void option_smp(struct dm_options *o, const char *arg)
+static void option_no_fd_bootchk(struct optctx *c, const char *arg)
 {
-    o->vcpus = (unsigned)parse_number("-smp", arg, 1, 32);
+    c->o->fd_bootchk = false;
 }
 
-static void option_bios_fd(struct dm_options *o, const char *arg)
+static void option_rtc(struct optctx *c, const char *arg)
 {
-    o->bios_fd = parse_fd("-bios-fd", arg);
-}
+    static const char *const clocks[] = {"host", "vm", "rt", NULL};
+    static const char *const drift[] = {"none", "slew", NULL};
+    struct optlist s;
 
-static void option_vgabios_fd(struct dm_options *o, const char *arg)
-{
-    o->vgabios_fd = parse_fd("-vgabios-fd", arg);
-}
+    optlist_parse(&s, c->option, arg, NULL);
+    const char *base = optlist_get(&s, "base", "utc");
+    optlist_choice(&s, "clock", clocks, 0);
+    optlist_choice(&s, "driftfix", drift, 0);
+    optlist_done(&s);
+    c->o->rtc_localtime = !strcmp(base, "localtime");
+    if (strcmp(base, "utc") && strcmp(base, "localtime")) {
+        struct tm tm = {0};
+        const char *end = strptime(base, "%Y-%m-%dT%H:%M:%S", &tm);
 
-static void option_qmp(struct dm_options *o, const char *arg)
-{
-    if (strncmp(arg, "fd:", 3)) {
-        die("-qmp %s: use fd:N", arg);
+        end = end ? end : strptime(base, "%Y-%m-%d", &tm);
+        if (!end || *end) {
+            die("-rtc base=%s: use utc, localtime or YYYY-MM-DDTHH:MM:SS", base);
+        }
+        c->o->rtc_base = timegm(&tm);
     }
-    o->qmp_fd = parse_fd("-qmp", arg + 3);
 }
 
-static void option_log(struct dm_options *o, const char *arg)
+static void option_uuid(struct optctx *c, const char *arg)
+{
+    char hex[33];
+    unsigned n = 0;
+
+    for (const char *p = arg; *p && n < 32; p++) {
+        if (*p != '-') {
+            hex[n++] = *p;
+        }
+    }
+    hex[n] = 0;
+    bool good = g_uuid_string_is_valid(arg);
+    for (unsigned i = 0; good && i < 16; i++) {
+        c->o->uuid[i] =
+            (uint8_t)(g_ascii_xdigit_value(hex[i * 2]) * 16 + g_ascii_xdigit_value(hex[i * 2 + 1]));
+    }
+    if (!good) {
+        die("-uuid %s: is not a UUID such as 01234567-89ab-cdef-0123-456789abcdef", arg);
+    }
+    c->o->has_uuid = true;
+}
+
+static void option_name(struct optctx *c, const char *arg)
+{
+    struct optlist s;
+
+    optlist_parse(&s, c->option, arg, "guest");
+    c->o->name = optlist_get(&s, "guest", NULL);
+    optlist_get(&s, "process", NULL);
+    optlist_bool(&s, "debug-threads", false);
+    optlist_done(&s);
+}
+
+/* --- drives and devices --- */
+
+static void option_drive(struct optctx *c, const char *arg)
+{
+    optctx_collect(c, c->drive, arg, NULL);
+}
+
+static void option_blockdev(struct optctx *c, const char *arg)
+{
+    optctx_collect(c, c->blockdev, arg, "driver");
+}
+
+/* -hda FILE and its like: the name is taken as it is, commas and all. */
+static void short_drive(struct optctx *c, const char *file, const char *interface,
+                        const char *index, const char *media)
+{
+    struct optlist *l = optctx_collect(c, c->drive, "", NULL);
+
+    l->text = file;
+    optlist_add(l, "if", interface);
+    optlist_add(l, "file", file);
+    optlist_add(l, "media", media);
+    if (index) {
+        optlist_add(l, "index", index);
+    }
+}
+
+static void option_short_drive(struct optctx *c, const char *arg)
+{
+    static const struct {
+        const char *option;
+        const char *interface;
+        const char *index;
+        const char *media;
+    } table[] = {{"-hda", "ide", "0", "disk"},    {"-hdb", "ide", "1", "disk"},
+                 {"-hdc", "ide", "2", "disk"},    {"-hdd", "ide", "3", "disk"},
+                 {"-cdrom", "ide", "2", "cdrom"}, {"-fda", "floppy", "0", "disk"},
+                 {"-fdb", "floppy", "1", "disk"}, {"-pflash", "pflash", NULL, "disk"}};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(table); i++) {
+        if (!strcmp(table[i].option, c->option)) {
+            short_drive(c, arg, table[i].interface, table[i].index, table[i].media);
+        }
+    }
+}
+
+static void option_device(struct optctx *c, const char *arg)
+{
+    if (!strcmp(arg, "help") || !strcmp(arg, "?")) {
+        devices_help();
+        exit(0);
+    }
+    optctx_collect(c, c->device, arg, "driver");
+}
+
+/* DRIVER.PROPERTY=VALUE, the value verbatim; or driver=,property=,value=. */
+static void option_global(struct optctx *c, const char *arg)
+{
+    const char *eq = strchr(arg, '=');
+    const char *dot = eq ? g_strrstr_len(arg, eq - arg, ".") : NULL;
+
+    if (!dot) {
+        optctx_collect(c, c->global, arg, NULL);
+        return;
+    }
+    struct optlist *l = optctx_collect(c, c->global, "", NULL);
+    l->text = arg;
+    optlist_add(l, "driver", g_strndup(arg, (gsize)(dot - arg)));
+    optlist_add(l, "property", g_strndup(dot + 1, (gsize)(eq - dot - 1)));
+    optlist_add(l, "value", eq + 1);
+}
+
+static void option_bios(struct optctx *c, const char *arg)
+{
+    c->bios = arg;
+}
+
+static void option_data_dir(struct optctx *c, const char *arg)
+{
+    c->data_dir = arg;
+}
+
+static void option_bios_fd(struct optctx *c, const char *arg)
+{
+    c->o->bios_fd = parse_fd("-bios-fd", arg);
+}
+
+static void option_vgabios_fd(struct optctx *c, const char *arg)
+{
+    c->o->vgabios_fd = parse_fd("-vgabios-fd", arg);
+}
+
+static void option_nodefaults(struct optctx *c, const char *arg)
+{
+    c->nodefaults = true;
+}
+
+/* --- streams and monitors --- */
+
+static void option_chardev(struct optctx *c, const char *arg)
+{
+    optctx_collect(c, c->chardev, arg, "backend");
+}
+
+static void option_serial(struct optctx *c, const char *arg)
+{
+    g_ptr_array_add(c->serial, (char *)arg);
+}
+
+static void option_debugcon(struct optctx *c, const char *arg)
+{
+    c->debugcon = arg;
+}
+
+static void option_mon(struct optctx *c, const char *arg)
+{
+    optctx_collect(c, c->monitor, arg, "chardev");
+}
+
+static void option_qmp(struct optctx *c, const char *arg)
+{
+    struct optlist *l = optctx_collect(c, c->monitor, "", NULL);
+
+    l->text = arg;
+    optlist_add(l, "spec", arg);
+    optlist_add(l, "mode", "control");
+}
+
+static void option_log(struct optctx *c, const char *arg)
 {
     if (strncmp(arg, "fd:", 3)) {
         die("-log %s: use fd:N", arg);
     }
-    o->log_fd = parse_fd("-log", arg + 3);
+    c->o->log_fd = parse_fd("-log", arg + 3);
 }
+
+static void option_verbose(struct optctx *c, const char *arg)
+{
+    c->o->verbose = true;
+}
+
+static void option_qtest(struct optctx *c, const char *arg)
+{
+    c->o->qtest = arg;
+}
+
+static void option_qtest_log(struct optctx *c, const char *arg)
+{
+    c->o->qtest_log = arg;
+}
+
+/* --- what happens when --- */
+
+static void option_paused(struct optctx *c, const char *arg)
+{
+    c->o->paused = true;
+}
+
+static void option_no_reboot(struct optctx *c, const char *arg)
+{
+    c->o->no_reboot = true;
+}
+
+static void option_no_shutdown(struct optctx *c, const char *arg)
+{
+    c->o->no_shutdown = true;
+}
+
+static const char *const watchdog_actions[] = {"reset", "shutdown", "poweroff", "inject-nmi",
+                                               "pause", "debug",    "none",     NULL};
+
+static void option_watchdog_action(struct optctx *c, const char *arg)
+{
+    struct optlist s = {.option = c->option, .text = arg};
+
+    optlist_add(&s, "action", arg);
+    c->o->watchdog_action =
+        (enum dm_watchdog)optlist_choice(&s, "action", watchdog_actions, DM_WATCHDOG_RESET);
+}
+
+static void option_action(struct optctx *c, const char *arg)
+{
+    static const char *const reboot[] = {"reset", "shutdown", NULL};
+    static const char *const shutdown[] = {"poweroff", "pause", NULL};
+    static const char *const panic[] = {"shutdown", "pause", "exit-failure", "none", NULL};
+    struct dm_options *o = c->o;
+    struct optlist s;
+
+    optlist_parse(&s, c->option, arg, NULL);
+    o->no_reboot = optlist_choice(&s, "reboot", reboot, o->no_reboot) == 1;
+    o->no_shutdown = optlist_choice(&s, "shutdown", shutdown, o->no_shutdown) == 1;
+    o->panic_action = (enum dm_panic)optlist_choice(&s, "panic", panic, (int)o->panic_action);
+    o->watchdog_action =
+        (enum dm_watchdog)optlist_choice(&s, "watchdog", watchdog_actions, (int)o->watchdog_action);
+    optlist_done(&s);
+}
+
+static void option_pidfile(struct optctx *c, const char *arg)
+{
+    c->o->pidfile = arg;
+}
+
+/* --- the sandbox --- */
 
 /* QEMU's further settings name parts of its list that ours forbids anyway. */
-static void option_sandbox(struct dm_options *o, const char *arg)
+static void option_sandbox(struct optctx *c, const char *arg)
 {
     static const char *const part[] = {"obsolete", "elevateprivileges", "spawn", "resourcecontrol"};
-    struct suboptions s;
+    static const char *const values[] = {"deny", "allow", "children", NULL};
+    struct optlist s;
 
-    suboptions_parse(&s, "-sandbox", arg, "enable");
-    o->sandbox = suboption_bool(&s, "enable", true);
-    o->sandbox_given = true;
+    optlist_parse(&s, c->option, arg, "enable");
+    c->o->sandbox = optlist_bool(&s, "enable", true);
+    c->o->sandbox_given = true;
     for (unsigned i = 0; i < G_N_ELEMENTS(part); i++) {
-        const char *value = suboption(&s, part[i], "deny");
-
-        if (strcmp(value, "deny") && strcmp(value, "allow") && strcmp(value, "children")) {
-            die("-sandbox %s=%s: use deny or allow", part[i], value);
-        }
+        optlist_choice(&s, part[i], values, 0);
     }
-    suboptions_done(&s);
+    optlist_done(&s);
 }
 
-static void option_no_sandbox(struct dm_options *o, const char *arg)
+static void option_no_sandbox(struct optctx *c, const char *arg)
 {
-    o->sandbox = false;
-    o->sandbox_given = true;
+    c->o->sandbox = false;
+    c->o->sandbox_given = true;
 }
 
-static void option_runas(struct dm_options *o, const char *arg)
+static void option_chroot(struct optctx *c, const char *arg)
 {
-    o->runas = arg;
+    c->o->chroot = arg;
 }
 
-static void option_chroot(struct dm_options *o, const char *arg)
+static void option_runas(struct optctx *c, const char *arg)
 {
-    o->chroot = arg;
+    c->o->runas = arg;
 }
 
-static void option_run_with(struct dm_options *o, const char *arg)
+static void option_run_with(struct optctx *c, const char *arg)
 {
-    struct suboptions s;
+    struct optlist s;
 
-    suboptions_parse(&s, "-run-with", arg, NULL);
-    o->chroot = suboption(&s, "chroot", o->chroot);
-    o->runas = suboption(&s, "user", o->runas);
-    suboptions_done(&s);
+    optlist_parse(&s, c->option, arg, NULL);
+    c->o->chroot = optlist_get(&s, "chroot", c->o->chroot);
+    c->o->runas = optlist_get(&s, "user", c->o->runas);
+    optlist_done(&s);
 }
 
-static void option_verbose(struct dm_options *o, const char *arg)
+/* --- words that say what is the case anyway --- */
+
+static void accept_nothing(struct optctx *c, const char *arg)
 {
-    o->verbose = true;
 }
 
-static void option_version(struct dm_options *o, const char *arg)
+static void accept_none(struct optctx *c, const char *arg)
+{
+    if (strcmp(arg, "none") && strcmp(arg, "null")) {
+        die("%s %s: only none is offered", c->option, arg);
+    }
+}
+
+static void option_version(struct optctx *c, const char *arg)
 {
     printf("cleave-dm " CLEAVE_VERSION "\n");
     exit(0);
 }
 
-static void option_help(struct dm_options *o, const char *arg);
+static void option_help(struct optctx *c, const char *arg);
 
 static const struct {
     const char *name;
     const char *arg; /* NULL: takes none */
-    void (*set)(struct dm_options *o, const char *arg);
-    const char *help;
+    void (*set)(struct optctx *c, const char *arg);
+    const char *help; /* NULL: as the one before */
 } option_table[] = {
-    {"-machine", "cleave-1,accel=cleave,...", option_machine,
-     "machine, core-fd, arena-fd, vram-fd"},
-    {"-m", "MIB", option_memory, "guest memory"},
+    {"-machine", "cleave-1|pc|none[,accel=...]", option_machine,
+     "machine; firmware-mode=xen|qemu, core-fd, arena-fd, vram-fd"},
+    {"-M", "MACHINE", option_machine, NULL},
+    {"-accel", "cleave|qtest", option_accel, "who runs the guest"},
+    {"-m", "SIZE", option_memory, "guest memory, in MiB without suffix"},
     {"-smp", "N", option_smp, "number of vCPUs"},
-    {"-drive", "if=ide|floppy,index=N,media=...,fd=N", option_drive, "a disk, CD or floppy drive"},
+    {"-drive", "if=ide|floppy|pflash|none,...", option_drive,
+     "file=FILE|fd=N, index=, media=disk|cdrom, id=, readonly=on, rerror=, werror="},
+    {"-blockdev", "driver=file,node-name=ID,...", option_blockdev, "filename=FILE, read-only=on"},
+    {"-hda", "FILE", option_short_drive, "a disk; also -hdb, -hdc, -hdd"},
+    {"-hdb", "FILE", option_short_drive, NULL},
+    {"-hdc", "FILE", option_short_drive, NULL},
+    {"-hdd", "FILE", option_short_drive, NULL},
+    {"-cdrom", "FILE", option_short_drive, "a CD in the drive hdc"},
+    {"-fda", "FILE", option_short_drive, "a floppy; also -fdb"},
+    {"-fdb", "FILE", option_short_drive, NULL},
+    {"-pflash", "FILE", option_short_drive, "BIOS image, as -bios"},
+    {"-device", "TYPE,prop=value,...", option_device, "a device; -device help lists them"},
+    {"-global", "TYPE.prop=value", option_global, "a setting for all devices of a type"},
     {"-vga", "std|none", option_vga, "display adapter"},
+    {"-nodefaults", NULL, option_nodefaults, "only what the command line names"},
+    {"-no-user-config", NULL, accept_nothing, "no configuration files are read anyway"},
+    {"-bios", "FILE", option_bios, "BIOS image"},
+    {"-L", "DIR", option_data_dir, "where -bios is looked for"},
     {"-bios-fd", "N", option_bios_fd, "BIOS image for the flash alias"},
     {"-vgabios-fd", "N", option_vgabios_fd, "VGA BIOS image for the ROM BAR"},
-    {"-boot", "order=acdn,menu=on|off", option_boot, "boot order"},
-    {"-rtc", "base=utc|localtime", option_rtc, "real-time clock"},
-    {"-chardev", "fd,id=ID,fd=N", option_chardev, "a byte stream"},
-    {"-serial", "chardev:ID|none", option_serial, "a serial port"},
-    {"-debugcon", "chardev:ID", option_debugcon, "debug ports 0x402 and 0xe9"},
-    {"-device", "isa-debug-exit,iobase=0x501", option_device, "the debug-exit port"},
-    {"-qmp", "fd:N", option_qmp, "monitor socket"},
-    {"-log", "fd:N", option_log, "where messages go"},
+    {"-boot", "[order=]acdn,...", option_boot,
+     "boot order; once=, menu=on|off, reboot-timeout=MS, splash-time=MS"},
+    {"-no-fd-bootchk", NULL, option_no_fd_bootchk, "boot floppies without signature"},
+    {"-rtc", "base=utc|localtime|DATE", option_rtc, "real-time clock"},
+    {"-uuid", "UUID", option_uuid, "the machine's"},
+    {"-name", "NAME", option_name, "for messages and query-name"},
+    {"-chardev", "KIND,id=ID,...", option_chardev,
+     "a byte stream: socket, stdio, file, pty, null, fd"},
+    {"-serial", "chardev:ID|SPEC|none", option_serial, "a serial port"},
+    {"-debugcon", "chardev:ID|SPEC", option_debugcon, "debug ports 0x402 and 0xe9"},
+    {"-mon", "chardev=ID,mode=control", option_mon, "a monitor (QMP)"},
+    {"-qmp", "SPEC", option_qmp, "a monitor; SPEC is unix:PATH, tcp:HOST:PORT, fd:N or stdio"},
+    {"-qtest", "unix:PATH|stdio", option_qtest, "serve the qtest protocol"},
+    {"-qtest-log", "FILE", option_qtest_log, "what went over it"},
+    {"-S", NULL, option_paused, "wait for cont"},
+    {"-no-reboot", NULL, option_no_reboot, "a reset ends the machine"},
+    {"-no-shutdown", NULL, option_no_shutdown, "the end only stops the machine"},
+    {"-watchdog-action", "ACTION", option_watchdog_action,
+     "reset, shutdown, poweroff, inject-nmi, pause, debug or none"},
+    {"-action", "EVENT=ACTION,...", option_action, "reboot=, shutdown=, panic=, watchdog="},
+    {"-pidfile", "FILE", option_pidfile, "the process id goes there"},
     {"-sandbox", "on|off", option_sandbox, "lock-down after start (on with a guest)"},
     {"-no-sandbox", NULL, option_no_sandbox, "no lock-down, for debugging"},
     {"-runas", "USER|UID:GID", option_runas, "the user to become"},
     {"-chroot", "DIR", option_chroot, "the root directory after start (an empty one)"},
     {"-run-with", "chroot=DIR,user=USER", option_run_with, "the same in newer words"},
+    {"-display", "none", accept_none, "no window, ever; likewise -vnc, -net, -nic, -parallel"},
+    {"-vnc", "none", accept_none, NULL},
+    {"-net", "none", accept_none, NULL},
+    {"-nic", "none", accept_none, NULL},
+    {"-parallel", "none", accept_none, NULL},
+    {"-monitor", "none", accept_none, NULL},
+    {"-nographic", NULL, accept_nothing, NULL},
+    {"-log", "fd:N", option_log, "where messages go"},
     {"-v", NULL, option_verbose, "more messages"},
     {"-version", NULL, option_version, "print the version"},
     {"-help", NULL, option_help, "print this"},
+    {"-h", NULL, option_help, NULL},
 };
 
-static void option_help(struct dm_options *o, const char *arg)
+static void option_help(struct optctx *c, const char *arg)
 {
     printf("usage: cleave-dm [option ...]\n");
     for (unsigned i = 0; i < G_N_ELEMENTS(option_table); i++) {
-        printf("  %-11s %-38s %s\n", option_table[i].name,
-               option_table[i].arg ? option_table[i].arg : "", option_table[i].help);
+        if (option_table[i].help) {
+            printf("  %-16s %-30s %s\n", option_table[i].name,
+                   option_table[i].arg ? option_table[i].arg : "", option_table[i].help);
+        }
     }
+    printf("devices:\n");
+    devices_help();
     exit(0);
 }
 
-static void options_default(struct dm_options *o)
+static void options_default(struct optctx *c, struct dm_options *o, const char *argv0)
 {
     *o = (struct dm_options){.core_fd = -1,
                              .arena_fd = -1,
                              .vram_fd = -1,
                              .bios_fd = -1,
                              .vgabios_fd = -1,
-                             .qmp_fd = -1,
                              .log_fd = -1,
-                             .memory_mib = 256,
                              .vcpus = 1,
-                             .vga = DM_VGA_STD,
-                             .boot_order = "cda"};
+                             .max_vcpus = 1,
+                             .fd_bootchk = true,
+                             .rtc_base = INT64_MIN,
+                             .arch_i386 = g_str_has_suffix(argv0, "-system-i386")};
+    *c = (struct optctx){.o = o,
+                         .drive = g_ptr_array_new(),
+                         .blockdev = g_ptr_array_new(),
+                         .device = g_ptr_array_new(),
+                         .global = g_ptr_array_new(),
+                         .chardev = g_ptr_array_new(),
+                         .serial = g_ptr_array_new(),
+                         .monitor = g_ptr_array_new(),
+                         .backend = g_ptr_array_new(),
+                         .boot = {.option = "-boot", .text = ""}};
 }
 
-static void options_check(const struct dm_options *o)
+/* --- after the last word --- */
+
+static void machine_resolve(struct optctx *c)
 {
+    struct dm_options *o = c->o;
+
+    if (o->accel == ACCEL_NONE && o->qtest) {
+        o->accel = ACCEL_QTEST;
+    }
     if (o->accel == ACCEL_NONE) {
         die("-machine: give -machine cleave-1,accel=cleave,core-fd=N; usually `cleave run` does");
     }
-    if (o->core_fd < 0) {
+    if (o->accel == ACCEL_CLEAVE && o->core_fd < 0) {
         die("-machine accel=cleave: needs core-fd=N, a socket to cleave-hv");
     }
-    if (o->firmware_qemu && o->bios_fd < 0) {
-        die("-machine firmware-mode=qemu: needs -bios-fd N");
+    if (!c->machine_given && o->accel == ACCEL_QTEST) {
+        o->machine = MACHINE_PC;
     }
-    for (unsigned i = 0; i < DM_SERIAL_PORTS; i++) {
-        if (o->serial[i] && options_chardev(o, o->serial[i]) < 0) {
-            die("-serial chardev:%s: no -chardev with that id", o->serial[i]);
+    c->nodefaults |= o->machine != MACHINE_PC;
+    o->firmware_qemu |= o->accel == ACCEL_QTEST;
+    if (!o->memory_mib) {
+        o->memory_mib = o->machine == MACHINE_CLEAVE1 ? 256 : 128;
+    }
+}
+
+/* Finds a firmware file: as named, then in -L's directory, then where the distribution puts it. */
+static int firmware_open(struct optctx *c, const char *name)
+{
+    const char *dirs[] = {c->data_dir, CLEAVE_SEABIOS_DIR};
+
+    if (access(name, R_OK) == 0) {
+        return file_open("-bios", name, true);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(dirs) && !strchr(name, '/'); i++) {
+        g_autofree char *path = dirs[i] ? g_build_filename(dirs[i], name, NULL) : NULL;
+
+        if (path && access(path, R_OK) == 0) {
+            return file_open("-bios", path, true);
         }
     }
-    if (o->debugcon && options_chardev(o, o->debugcon) < 0) {
-        die("-debugcon chardev:%s: no -chardev with that id", o->debugcon);
+    return -1;
+}
+
+/* A test machine without firmware is no error: nothing runs it. */
+static void firmware_resolve(struct optctx *c)
+{
+    struct dm_options *o = c->o;
+
+    if (c->bios) {
+        if (o->bios_fd >= 0) {
+            die("-bios %s: there is a BIOS already; give one", c->bios);
+        }
+        o->bios_fd = firmware_open(c, c->bios);
+        if (o->bios_fd < 0) {
+            die("-bios %s: no such file; give a path, or -L DIR", c->bios);
+        }
     }
+    if (o->accel == ACCEL_QTEST && o->bios_fd < 0) {
+        o->bios_fd = firmware_open(c, "bios-256k.bin");
+    }
+    if (o->accel == ACCEL_QTEST && o->vga == DM_VGA_STD && o->vgabios_fd < 0) {
+        o->vgabios_fd = firmware_open(c, "vgabios-stdvga.bin");
+    }
+    if (o->accel != ACCEL_QTEST && o->firmware_qemu && o->bios_fd < 0) {
+        die("-machine firmware-mode=qemu: needs -bios-fd N");
+    }
+}
+
+/* QEMU's machine has a display unless told otherwise; ours does, too, unless it is a test's. */
+static void vga_resolve(struct optctx *c)
+{
+    bool wanted = c->o->machine == MACHINE_CLEAVE1 || !c->nodefaults;
+
+    if (c->vga) {
+        wanted = !strcmp(c->vga, "std");
+    }
+    c->o->vga = wanted ? DM_VGA_STD : DM_VGA_NONE;
+}
+
+static void options_resolve(struct optctx *c)
+{
+    machine_resolve(c);
+    boot_resolve(c);
+    devices_scan(c);
+    vga_resolve(c);
+    chardevs_resolve(c);
+    serials_resolve(c);
+    drives_resolve(c);
+    devices_resolve(c);
+    monitors_resolve(c);
+    firmware_resolve(c);
+    drives_open(c);
+}
+
+static unsigned option_find(const char *word)
+{
+    const char *name = word + (word[0] == '-' && word[1] == '-');
+
+    for (unsigned k = 0; k < G_N_ELEMENTS(option_table); k++) {
+        if (!strcmp(option_table[k].name, name) || !strcmp(option_table[k].name, word)) {
+            return k;
+        }
+    }
+    die("unknown option '%s'; -help lists them", word);
 }
 
 void options_parse(struct dm_options *o, int argc, char **argv)
 {
-    options_default(o);
-    for (int i = 1; i < argc; i++) {
-        const char *name = argv[i] + (argv[i][0] == '-' && argv[i][1] == '-');
-        unsigned k = 0;
+    struct optctx c;
 
-        while (k < G_N_ELEMENTS(option_table) && strcmp(option_table[k].name, name)) {
-            k++;
-        }
-        if (k == G_N_ELEMENTS(option_table)) {
-            die("unknown option '%s'; -help lists them", argv[i]);
-        }
+    options_default(&c, o, argv[0] ? argv[0] : "");
+    for (int i = 1; i < argc; i++) {
+        unsigned k = option_find(argv[i]);
+
+        c.option = option_table[k].name;
         if (option_table[k].arg && ++i == argc) {
-            die("%s needs an argument (%s)", name, option_table[k].arg);
+            die("%s needs an argument (%s)", c.option, option_table[k].arg);
         }
-        option_table[k].set(o, option_table[k].arg ? argv[i] : NULL);
+        option_table[k].set(&c, option_table[k].arg ? argv[i] : NULL);
     }
+    options_resolve(&c);
     if (!o->sandbox_given) {
         o->sandbox = o->accel != ACCEL_QTEST;
     }
-    options_check(o);
+    o->qmp_fd = o->nmonitors ? options_chardev(o, o->monitor[0]) : -1;
+}
+
+const struct dm_chardev *options_chardev_find(const struct dm_options *o, const char *id)
+{
+    for (unsigned i = 0; id && i < o->nchardevs; i++) {
+        if (!strcmp(o->chardev[i].id, id)) {
+            return &o->chardev[i];
+        }
+    }
+    return NULL;
 }
 
 int options_chardev(const struct dm_options *o, const char *id)
 {
-    for (unsigned i = 0; id && i < o->nchardevs; i++) {
-        if (!strcmp(o->chardev[i].id, id)) {
-            return o->chardev[i].fd;
-        }
-    }
-    return -1;
+    const struct dm_chardev *c = options_chardev_find(o, id);
+
+    return c ? c->fd : -1;
 }

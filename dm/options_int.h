@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside the command line: words are collected while they are read and resolved at the end, in the
+ * order chardevs, drives, devices, ports, monitors.
+ */
+#ifndef CLEAVE_DM_OPTIONS_INT_H
+#define CLEAVE_DM_OPTIONS_INT_H
+
+#include <glib.h>
+
+#include "options.h"
+#include "optlist.h"
+
+/* A -drive, -blockdev or short form, before a place is found for it. */
+struct backend {
+    struct dm_drive drive;
+    const char *interface; /* "ide", "floppy", "pflash", "none" */
+    int index;             /* place on that interface, or -1 */
+    bool placed;
+};
+
+struct optctx {
+    struct dm_options *o;
+    const char *option;  /* the word at hand */
+    GPtrArray *drive;    /* struct optlist * of -drive */
+    GPtrArray *blockdev; /* struct optlist * */
+    GPtrArray *device;   /* struct optlist * */
+    GPtrArray *global;   /* struct optlist *: driver, property, value */
+    GPtrArray *chardev;  /* struct optlist * */
+    GPtrArray *serial;   /* char *: arguments of -serial */
+    GPtrArray *monitor;  /* struct optlist * of -mon */
+    GPtrArray *backend;  /* struct backend * */
+    struct optlist boot;
+    const char *debugcon;
+    const char *bios;
+    const char *vga; /* -vga as given, or NULL */
+    bool nodefaults;
+    bool machine_given;
+    bool no_default_floppy; /* a -device or a -drive stands in its place */
+    bool no_default_cdrom;
+    const char *data_dir;
+};
+
+/* A new settings list of the word at hand, parsed and appended to `a`. */
+struct optlist *optctx_collect(struct optctx *c, GPtrArray *a, const char *arg,
+                               const char *first_key);
+
+/* opt_chardev.c. Returns the id: of a chardev that exists, or of a new one made after `spec`. */
+void chardevs_resolve(struct optctx *c);
+void serials_resolve(struct optctx *c);
+void monitors_resolve(struct optctx *c);
+const char *chardev_by_spec(struct optctx *c, const char *option, const char *spec,
+                            const char *label);
+struct dm_chardev *chardev_use(struct optctx *c, const char *option, const char *id);
+
+/* opt_drive.c */
+void drives_resolve(struct optctx *c);
+void drives_open(struct optctx *c);
+void drive_place_ide(struct optctx *c, struct backend *b, unsigned slot);
+void drive_place_floppy(struct optctx *c, struct backend *b, unsigned slot);
+struct backend *backend_find(struct optctx *c, const char *id);
+struct backend *backend_empty(struct optctx *c, const char *id);
+int file_open(const char *option, const char *path, bool readonly);
+
+/* opt_device.c */
+void devices_scan(struct optctx *c);
+void devices_resolve(struct optctx *c);
+void globals_apply(struct optctx *c, const char *type, struct optlist *into);
+void drive_properties(struct optlist *l, struct dm_drive *d);
+void devices_help(void);
+
+#endif
