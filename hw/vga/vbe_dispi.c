@@ -167,7 +167,10 @@ static void enable_write(struct vga *v, uint16_t val)
     r[DISPI_BANK] = 0;
     dispi_fixup(v);
     if (!(val & DISPI_NOCLEARMEM)) {
-        memset(v->vram, 0, dispi_pitch(v->s) * r[DISPI_YRES]); /* within vram: fixup_virtual() */
+        uint64_t len = dispi_pitch(v->s) * r[DISPI_YRES]; /* within vram: fixup_virtual() */
+
+        memset(v->vram, 0, len);
+        vram_touched(v, 0, len);
     }
 }
 

@@ -322,6 +322,7 @@ int vga_init(struct vga *v, const struct hw *hw, struct pci_bus *bus, const stru
     v->mem = hw->mem;
     v->vram = cfg->vram;
     v->vram_size = size;
+    v->vram_dirty = cfg->vram_dirty;
     edid_fill(v->edid);
     ret = arena_add(hw->arena, &v->dev, &vga_class, "vga");
     if (ret) {

@@ -50,7 +50,8 @@ STATE_STRUCT(vga_state, VGA_STATE);
 /*
  * vram is the caller's, vram_size bytes (a power of two, 256 KiB to 256 MiB), known to the memory
  * map as vram_object. rom_object holds the VGA BIOS, at least rom_size rounded up to a power of two
- * (and to 4 KiB) bytes; rom_size 0: no option ROM.
+ * (and to 4 KiB) bytes; rom_size 0: no option ROM. vram_dirty, when not NULL, has a byte per 4 KiB
+ * of vram, which the device sets to 1 when it writes there itself.
  */
 struct vga_config {
     uint8_t *vram;
@@ -59,6 +60,7 @@ struct vga_config {
     uint32_t rom_object;
     uint32_t rom_size;
     uint8_t devfn; /* 0 means 02.0 */
+    uint8_t *vram_dirty;
 };
 
 struct vga {
@@ -69,6 +71,7 @@ struct vga {
     struct memmap *mem;
     uint8_t *vram;
     uint32_t vram_size;
+    uint8_t *vram_dirty;
     struct region legacy;      /* 3B0-3DF */
     struct region dispi_ports; /* 1CE-1D1 */
     struct region window;      /* A0000-BFFFF through the graphics controller */

@@ -188,6 +188,16 @@ static inline uint8_t vram_byte(const struct vga *v, uint64_t offset)
     return v->vram[offset & (v->vram_size - 1)];
 }
 
+/* The device wrote `len` bytes (at least 1, within video memory). */
+static inline void vram_touched(struct vga *v, uint64_t offset, uint64_t len)
+{
+    if (v->vram_dirty) {
+        for (uint64_t page = offset >> 12; page <= (offset + len - 1) >> 12; page++) {
+            v->vram_dirty[page] = 1;
+        }
+    }
+}
+
 static inline uint32_t vram_dword(const struct vga *v, uint64_t index)
 {
     uint64_t offset = (index * 4) & (v->vram_size - 1);

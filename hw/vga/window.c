@@ -149,6 +149,7 @@ static void vram_merge(struct vga *v, uint64_t dword, uint32_t data, uint32_t pl
 {
     uint64_t offset = (dword * 4) & (v->vram_size - 1);
 
+    vram_touched(v, offset, 4);
     for (unsigned i = 0; i < 4; i++) {
         if (planes >> (8 * i) & 0xff) {
             v->vram[offset + i] = (uint8_t)(data >> (8 * i));
@@ -166,7 +167,10 @@ static void window_write_byte(struct vga *v, uint32_t off, uint8_t val)
         return;
     }
     if (window_linear(s)) {
-        v->vram[((uint64_t)bank_dword(s) * 4 + addr) & (v->vram_size - 1)] = val;
+        uint64_t offset = ((uint64_t)bank_dword(s) * 4 + addr) & (v->vram_size - 1);
+
+        vram_touched(v, offset, 1);
+        v->vram[offset] = val;
         return;
     }
     if (dispi_enabled(s)) { /* 16 colours, always planar */

@@ -196,13 +196,16 @@ struct fuzz_blk {
 /* One per process. */
 struct fuzz_world {
     struct fuzz_target *target;
-    struct bus pio;
-    struct bus mmio;
-    struct memmap mem;
-    struct clock clock;
-    struct arena arena;
-    struct dma dma;
-    struct hw hw;
+    struct hw hw; /* what devices are given; a target with a world of its own replaces it */
+    struct {
+        struct bus pio;
+        struct bus mmio;
+        struct memmap mem;
+        struct clock clock;
+        struct arena arena;
+        struct dma dma;
+    } own;
+    uint8_t *arena_mem;  /* FUZZ_ARENA_SIZE bytes */
     struct pci_bus *pci; /* set by targets that have one: configuration accesses go there */
 
     unsigned nwindows;
@@ -251,6 +254,10 @@ void fuzz_window_add(struct fuzz_world *w, const struct fuzz_window *window);
 void fuzz_ports_add(struct fuzz_world *w, const char *name, uint16_t base, uint32_t len);
 void fuzz_action_add(struct fuzz_world *w, const char *name,
                      void (*run)(struct fuzz_world *w, uint32_t addr, uint64_t val));
+/* The world's time, for a clock of the target's own; `opaque` is the world. */
+uint64_t fuzz_now(void *opaque);
+void fuzz_power(void *opaque, enum power_event event, uint32_t value);
+void fuzz_line_set(void *opaque, unsigned n, int level);
 struct irq_line fuzz_line(struct fuzz_world *w, unsigned n);
 /* A disk of `bytes` that shows `image_size` bytes (a power of two, at most 2 MiB) repeatedly. */
 struct fuzz_blk *fuzz_blk_new(struct fuzz_world *w, uint64_t bytes, uint32_t image_size,

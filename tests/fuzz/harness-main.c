@@ -178,7 +178,7 @@ static bool inputs_bench(struct fuzz_world *w, double seconds)
     } while ((double)ns < seconds * 1e9 && ninputs);
     printf("%s: %.0f executions/s, %.1f operations each, arena %zu bytes\n", w->target->name,
            (double)runs * 1e9 / (double)ns, (double)(w->op_count - ops) / (double)runs,
-           w->arena.used);
+           w->hw.arena->used);
     return true;
 }
 

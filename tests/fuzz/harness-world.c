@@ -64,7 +64,7 @@ bool fuzz_spend(struct fuzz_world *w, uint64_t bytes)
 
 /* --- lines, power, time --- */
 
-static void line_set(void *opaque, unsigned n, int level)
+void fuzz_line_set(void *opaque, unsigned n, int level)
 {
     struct fuzz_world *w = opaque;
 
@@ -77,10 +77,10 @@ static void line_set(void *opaque, unsigned n, int level)
 
 struct irq_line fuzz_line(struct fuzz_world *w, unsigned n)
 {
-    return (struct irq_line){line_set, w, n};
+    return (struct irq_line){fuzz_line_set, w, n};
 }
 
-static void power_requested(void *opaque, enum power_event event, uint32_t value)
+void fuzz_power(void *opaque, enum power_event event, uint32_t value)
 {
     struct fuzz_world *w = opaque;
 
@@ -89,7 +89,7 @@ static void power_requested(void *opaque, enum power_event event, uint32_t value
     w->reset_wanted |= event == POWER_RESET || event == POWER_CPU_INIT;
 }
 
-static uint64_t world_now(void *opaque)
+uint64_t fuzz_now(void *opaque)
 {
     return ((struct fuzz_world *)opaque)->now;
 }
@@ -98,14 +98,14 @@ void fuzz_pass(struct fuzz_world *w, uint64_t ns)
 {
     uint64_t end = clock_add(w->now, ns);
 
-    for (unsigned i = 0; i < STEP_DEADLINES && clock_next(&w->clock) <= end; i++) {
-        uint64_t next = clock_next(&w->clock);
+    for (unsigned i = 0; i < STEP_DEADLINES && clock_next(w->hw.clock) <= end; i++) {
+        uint64_t next = clock_next(w->hw.clock);
 
         w->now = next > w->now ? next : w->now;
-        clock_run(&w->clock);
+        clock_run(w->hw.clock);
     }
     w->now = end;
-    clock_run(&w->clock);
+    clock_run(w->hw.clock);
     emit(w, &(struct fuzz_event){.kind = FUZZ_EV_CLOCK, .val = w->now});
 }
 
@@ -339,7 +339,7 @@ void fuzz_vram_restore(struct fuzz_world *w)
 /* Host memory that shows at gpa, or NULL. */
 static uint8_t *memory_at(struct fuzz_world *w, uint64_t gpa, bool write, bool *rom)
 {
-    const struct mem_flat *f = memmap_find(&w->mem, gpa);
+    const struct mem_flat *f = memmap_find(w->hw.mem, gpa);
     uint64_t one = 1;
 
     *rom = false;
@@ -350,7 +350,7 @@ static uint8_t *memory_at(struct fuzz_world *w, uint64_t gpa, bool write, bool *
     if (f->object == MEM_OBJECT_RAM) {
         return fuzz_ram(w, off, &one);
     }
-    uint8_t *host = w->mem.object[f->object].host;
+    uint8_t *host = w->hw.mem->object[f->object].host;
     *rom = f->kind == MEM_ROM;
     if (host == w->vram && write && host && !*rom) {
         w->vram_dirty[off / FUZZ_PAGE] = 1;
@@ -407,9 +407,9 @@ uint64_t fuzz_read(struct fuzz_world *w, enum fuzz_space space, uint64_t addr, u
     uint64_t val;
 
     if (space == FUZZ_PIO) {
-        val = bus_read(&w->pio, addr & 0xffff, size > 4 ? 4 : size);
+        val = bus_read(w->hw.pio, addr & 0xffff, size > 4 ? 4 : size);
     } else if (!memory_read(w, addr, size, &val)) {
-        val = bus_read(&w->mmio, addr, size);
+        val = bus_read(w->hw.mmio, addr, size);
     }
     fuzz_answer(w, val);
     emit_access(w, space, false, addr, size, val);
@@ -422,9 +422,9 @@ void fuzz_write(struct fuzz_world *w, enum fuzz_space space, uint64_t addr, unsi
     val &= size >= 8 ? UINT64_MAX : (1ull << (size * 8)) - 1;
     emit_access(w, space, true, addr, size, val);
     if (space == FUZZ_PIO) {
-        bus_write(&w->pio, addr & 0xffff, size > 4 ? 4 : size, val & UINT32_MAX);
+        bus_write(w->hw.pio, addr & 0xffff, size > 4 ? 4 : size, val & UINT32_MAX);
     } else if (!memory_write(w, addr, size, val)) {
-        bus_write(&w->mmio, addr, size, val);
+        bus_write(w->hw.mmio, addr, size, val);
     }
 }
 
@@ -464,19 +464,20 @@ bool fuzz_pci_new(struct fuzz_world *w)
 /* The empty world. */
 bool fuzz_world_init(struct fuzz_world *w, void *arena)
 {
-    bus_init(&w->pio, 0xffff);
-    bus_init(&w->mmio, UINT64_MAX);
-    memmap_init(&w->mem);
-    arena_init(&w->arena, arena, FUZZ_ARENA_SIZE);
-    w->clock = (struct clock){.now = world_now, .opaque = w};
-    w->dma = (struct dma){world_dma_map, NULL, w};
-    w->hw = (struct hw){.pio = &w->pio,
-                        .mmio = &w->mmio,
-                        .mem = &w->mem,
-                        .dma = &w->dma,
-                        .clock = &w->clock,
-                        .arena = &w->arena,
-                        .power = {power_requested, w}};
+    w->arena_mem = arena;
+    bus_init(&w->own.pio, 0xffff);
+    bus_init(&w->own.mmio, UINT64_MAX);
+    memmap_init(&w->own.mem);
+    arena_init(&w->own.arena, arena, FUZZ_ARENA_SIZE);
+    w->own.clock = (struct clock){.now = fuzz_now, .opaque = w};
+    w->own.dma = (struct dma){world_dma_map, NULL, w};
+    w->hw = (struct hw){.pio = &w->own.pio,
+                        .mmio = &w->own.mmio,
+                        .mem = &w->own.mem,
+                        .dma = &w->own.dma,
+                        .clock = &w->own.clock,
+                        .arena = &w->own.arena,
+                        .power = {fuzz_power, w}};
     w->ram = aligned_alloc(FUZZ_PAGE, FUZZ_RAM_SIZE);
-    return w->ram && clock_init(&w->clock, &w->arena, "clock") == 0;
+    return w->ram && clock_init(&w->own.clock, &w->own.arena, "clock") == 0;
 }

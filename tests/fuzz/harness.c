@@ -64,8 +64,8 @@ static void arena_copy_in(const struct arena *a, const uint8_t *from)
 
 static void state_must_be_acceptable(struct fuzz_world *w, const char *when)
 {
-    for (unsigned i = 0; i < w->arena.ndev && !w->poked; i++) {
-        struct device *d = w->arena.dev[i];
+    for (unsigned i = 0; i < w->hw.arena->ndev && !w->poked; i++) {
+        struct device *d = w->hw.arena->dev[i];
 
         if (d->cls->check(d->state)) {
             fuzz_finding(w, "%s: check() refuses the state that %s reached", when, d->id);
@@ -148,7 +148,7 @@ static void op_rep(struct fuzz_world *w, const struct fuzz_op *op)
         return;
     }
     if (!write) {
-        bus_read_rep(&w->pio, addr, size, count, w->rep);
+        bus_read_rep(w->hw.pio, addr, size, count, w->rep);
         fuzz_answer(w, w->rep[0] | (uint64_t)w->rep[(count - 1) * size] << 8);
         emit_rep(w, false, addr, size, count);
         return;
@@ -158,7 +158,7 @@ static void op_rep(struct fuzz_world *w, const struct fuzz_op *op)
         memcpy(&w->rep[i], &pattern, 8);
     }
     emit_rep(w, true, addr, size, count);
-    bus_write_rep(&w->pio, addr, size, count, w->rep);
+    bus_write_rep(w->hw.pio, addr, size, count, w->rep);
 }
 
 static void op_cfg(struct fuzz_world *w, const struct fuzz_op *op)
@@ -216,7 +216,7 @@ static void op_step(struct fuzz_world *w, const struct fuzz_op *op)
     uint64_t ns = (op->val & 0xffff) << (op->val >> 16 & 31);
 
     if (op->kind == FUZZ_STEP_NEXT) {
-        uint64_t next = clock_next(&w->clock);
+        uint64_t next = clock_next(w->hw.clock);
 
         ns = next == CLOCK_NEVER || next < w->now ? 0 : next - w->now;
     }
@@ -249,7 +249,7 @@ static void machine_reset(struct fuzz_world *w, enum reset_kind kind)
         w->observer.event(w->observer.opaque, w, &e);
     }
     w->reset_wanted = false;
-    arena_reset(&w->arena, kind);
+    arena_reset(w->hw.arena, kind);
     if (w->nreqs) {
         fuzz_finding(w, "a block request outlived a reset");
     }
@@ -264,18 +264,18 @@ static void op_state(struct fuzz_world *w, const struct fuzz_op *op)
 {
     if (op->kind == FUZZ_SAVE) {
         state_must_be_acceptable(w, "save");
-        arena_copy_out(&w->arena, arena_saved);
+        arena_copy_out(w->hw.arena, arena_saved);
         w->saved_valid = true;
     } else if (w->saved_valid) {
-        arena_copy_in(&w->arena, arena_saved);
-        arena_resume(&w->arena);
+        arena_copy_in(w->hw.arena, arena_saved);
+        arena_resume(w->hw.arena);
     }
 }
 
 /* Bytes of one device's state become others; refused, or taken over and survived. */
 static void op_poke(struct fuzz_world *w, const struct fuzz_op *op)
 {
-    struct device *d = w->arena.dev[op->sel % w->arena.ndev];
+    struct device *d = w->hw.arena->dev[op->sel % w->hw.arena->ndev];
     uint32_t at = op->addr % d->cls->state->size;
     uint32_t n = d->cls->state->size - at < op->size ? d->cls->state->size - at : op->size;
     uint8_t *p = (uint8_t *)d->state + at;
@@ -290,7 +290,7 @@ static void op_poke(struct fuzz_world *w, const struct fuzz_op *op)
     }
     fuzz_note(w, "%s: %u bytes of state at %u: accepted", d->id, n, at);
     w->poked = true;
-    arena_resume(&w->arena);
+    arena_resume(w->hw.arena);
 }
 
 /* --- one operation, one input --- */
@@ -336,8 +336,8 @@ static void world_rewind(struct fuzz_world *w)
         w->target->reset(w);
     }
     memset(w->level, 0, sizeof(w->level));
-    arena_copy_in(&w->arena, arena_start);
-    arena_resume(&w->arena);
+    arena_copy_in(w->hw.arena, arena_start);
+    arena_resume(w->hw.arena);
     if (w->nreqs) {
         fuzz_finding(w, "a block request outlived the replacement of the state");
     }
@@ -394,9 +394,9 @@ struct fuzz_world *fuzz_start(struct fuzz_target *t)
         return NULL;
     }
     functions_find(w);
-    arena_seal(&w->arena);
-    arena_gaps_poison(&w->arena);
-    arena_reset(&w->arena, RESET_POWER_ON);
-    arena_copy_out(&w->arena, arena_start);
+    arena_seal(w->hw.arena);
+    arena_gaps_poison(w->hw.arena);
+    arena_reset(w->hw.arena, RESET_POWER_ON);
+    arena_copy_out(w->hw.arena, arena_start);
     return w;
 }

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Fuzz targets: host bridge with the memory map, ISA bridge, power management, fw_cfg. */
+#include "fuzz.h"
+
+#include <string.h>
+
+#include "acpi/piix4_pm.h"
+#include "nvram/fw_cfg.h"
+#include "pci/i440fx.h"
+#include "pci/piix3.h"
+
+#define BIOS_OBJECT 3u
+#define BIOS_SIZE   (256u << 10)
+
+/* --- pci: configuration mechanism, i440FX, PIIX3, memory topology --- */
+
+static struct i440fx i440fx;
+static struct piix3 piix3;
+static uint8_t *bios;
+
+static void pirq_route(void *opaque, unsigned link, unsigned irq)
+{
+    fuzz_answer(opaque, link << 8 | irq);
+    if (link >= PIIX3_LINKS || irq > 15) {
+        fuzz_finding(opaque, "PCI link %u goes to ISA IRQ %u", link, irq);
+    }
+}
+
+/* The resolved map must be sorted and without overlaps, and show no more than there is. */
+static void map_must_hold(struct fuzz_world *w)
+{
+    const struct memmap *m = w->hw.mem;
+
+    for (unsigned i = 0; i < m->nflat; i++) {
+        const struct mem_flat *f = &m->flat[i];
+
+        if (f->len == 0 || (i && m->flat[i - 1].gpa + m->flat[i - 1].len > f->gpa)) {
+            fuzz_finding(w, "memory map: piece %u is empty or overlaps", i);
+        }
+        if (f->object != MEM_OBJECT_RAM && f->offset + f->len > m->object[f->object].size) {
+            fuzz_finding(w, "memory map: piece %u shows more than its object has", i);
+        }
+    }
+}
+
+static bool pci_setup(struct fuzz_world *w)
+{
+    static uint8_t image[BIOS_SIZE];
+    struct i440fx_config host = {BIOS_OBJECT, BIOS_SIZE};
+    struct piix3_config isa = {pirq_route, w};
+
+    bios = image;
+    memset(bios, 0xb1, BIOS_SIZE);
+    memmap_set_object(w->hw.mem, BIOS_OBJECT, bios, BIOS_SIZE);
+    fuzz_ports_add(w, "pci-config", 0xcf8, 8);
+    fuzz_ports_add(w, "rcr", 0xcf9, 1);
+    fuzz_window_add(w, &(struct fuzz_window){"shadow", FUZZ_MEM, 0xa0000, 0x60000, NULL, NULL});
+    fuzz_window_add(w, &(struct fuzz_window){"flash", FUZZ_MEM, 0xfffc0000, BIOS_SIZE, NULL, NULL});
+    return fuzz_pci_new(w) && i440fx_init(&i440fx, &w->hw, w->pci, &host) == 0 &&
+           piix3_init(&piix3, &w->hw, w->pci, &isa) == 0;
+}
+
+/* A configuration cycle by ports; PAM and PIRQ registers more often. */
+static size_t pci_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
+{
+    static const uint8_t reg[] = {0x58, 0x5c, 0x60, 0x70, 0x80, 0x04, 0x3c, 0x0c};
+    uint64_t r = rnd();
+    uint8_t size = (uint8_t)(1u << (r % 3));
+    uint32_t address = 0x80000000u | (uint32_t)(r >> 8 & 0xf00) | reg[r >> 16 & 7];
+
+    op[0] = (struct fuzz_op){FUZZ_WRITE, 4, 0, 0, address};
+    op[1] = (struct fuzz_op){r & 0x80 ? FUZZ_WRITE : FUZZ_READ, size, 0,
+                             4 + (uint32_t)(r >> 24 & 3 & ~(size - 1u)), r >> 32};
+    return 2;
+}
+
+FUZZ_TARGET(pci) = {
+    .name = "pci",
+    .about = "PCI configuration, i440FX host bridge and memory map, PIIX3 ISA bridge",
+    .setup = pci_setup,
+    .end = map_must_hold,
+    .generate = pci_generate,
+};
+
+/* --- piix4-pm --- */
+
+static struct piix4_pm pm;
+
+static void pm_base(void *opaque, uint16_t base)
+{
+    fuzz_answer(opaque, base);
+}
+
+static void gpe(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    piix4_pm_gpe(&pm, addr & 15);
+}
+
+static bool pm_setup(struct fuzz_world *w)
+{
+    struct piix4_pm_config cfg = {pm_base, w, fuzz_line(w, PIIX4_PM_SCI_IRQ), 3};
+    const struct fuzz_window window[] = {
+        {"pm1a-cnt", FUZZ_PIO, 0xb004, 2, &pm.pm1_cnt, NULL},
+        {"smbus", FUZZ_PIO, 0xb100, 16, &pm.smbus, NULL},
+        {"apm", FUZZ_PIO, 0xb2, 2, NULL, NULL},
+        {"gpe0", FUZZ_PIO, 0xafe0, 4, NULL, NULL},
+        {"pci-hotplug", FUZZ_PIO, 0xae00, 20, NULL, NULL},
+        {"cpus", FUZZ_PIO, 0xaf00, 32, NULL, NULL},
+    };
+
+    for (unsigned i = 0; i < sizeof(window) / sizeof(window[0]); i++) {
+        fuzz_window_add(w, &window[i]);
+    }
+    fuzz_action_add(w, "GPE", gpe);
+    return fuzz_pci_new(w) && piix4_pm_init(&pm, &w->hw, w->pci, &cfg) == 0;
+}
+
+/* Firmware's way to the registers: PMBA, SMBBA and their enable bits; then an SMBus command. */
+static size_t pm_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
+{
+    uint64_t r = rnd();
+
+    op[0] = (struct fuzz_op){FUZZ_CFG_WRITE, 4, 0, 0x40, 0xb001};
+    op[1] = (struct fuzz_op){FUZZ_CFG_WRITE, 1, 0, 0x80, 1};
+    op[2] = (struct fuzz_op){FUZZ_CFG_WRITE, 4, 0, 0x90, 0xb101};
+    op[3] = (struct fuzz_op){FUZZ_CFG_WRITE, 1, 0, 0xd2, r & 1 ? 0x09 : 0x01};
+    op[4] = (struct fuzz_op){FUZZ_CFG_WRITE, 2, 0, 0x04, 1};
+    op[5] = (struct fuzz_op){FUZZ_WRITE, 1, 1, 4, r >> 8 & 0xff};
+    op[6] = (struct fuzz_op){FUZZ_WRITE, 1, 1, 2, 0x40 | (r >> 16 & 0x1d)};
+    op[7] = (struct fuzz_op){FUZZ_READ, 1, 1, 0, 0};
+    op[8] = (struct fuzz_op){FUZZ_WRITE, 2, 0, 0, 0x2000 | (r >> 24 & 0x1c00)};
+    return r & 2 ? 9 : 5;
+}
+
+FUZZ_TARGET(piix4_pm) = {
+    .name = "piix4-pm",
+    .about = "PIIX4 power management, SMBus, GPE0 and hot-plug registers",
+    .setup = pm_setup,
+    .generate = pm_generate,
+};
+
+/* --- fw_cfg --- */
+
+static struct fw_cfg fw_cfg;
+
+static bool fw_cfg_setup(struct fuzz_world *w)
+{
+    static const uint8_t data[5000] = {1, 2, 3, 4, 5};
+    struct fw_cfg_config cfg = {.ram_bytes = 64u << 20, .vcpus = 2, .boot_menu = true};
+
+    fuzz_ports_add(w, "fw_cfg", 0x510, 12);
+    return fw_cfg_init(&fw_cfg, &w->hw, &cfg) == 0 &&
+           fw_cfg_add_file(&fw_cfg, "etc/long", data, sizeof(data)) == 0 &&
+           fw_cfg_add_file(&fw_cfg, "etc/short", data, 3) == 0 &&
+           fw_cfg_add_file(&fw_cfg, "etc/empty", data, 0) == 0 &&
+           fw_cfg_add_item(&fw_cfg, 0x8003, data, 700) == 0;
+}
+
+/* A DMA request: control word, length and address in RAM, then the two halves of its place. */
+static size_t fw_cfg_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
+{
+    static const uint16_t key[] = {0, 1, 3, 5, 0x0e, 0x19, 0x20, 0x21, 0x22, 0x8003, 0x7777};
+    uint64_t r = rnd();
+    uint32_t at = (uint32_t)(r >> 40 & 0x3fff0);
+    uint32_t control = (uint32_t)key[(r >> 8) % 11] << 16 | (uint32_t)(r & 0x1f);
+    uint32_t len = (uint32_t)(r >> 16 & 0xff) << (r >> 24 & 7);
+
+    op[0] = (struct fuzz_op){FUZZ_RAM_WRITE, 4, 0, at, __builtin_bswap32(control)};
+    op[1] = (struct fuzz_op){FUZZ_RAM_WRITE, 4, 0, at + 4, __builtin_bswap32(len)};
+    op[2] = (struct fuzz_op){FUZZ_RAM_WRITE, 8, 0, at + 8, __builtin_bswap64(r >> 30 & 0xfffff)};
+    op[3] = (struct fuzz_op){FUZZ_WRITE, 4, 0, 4, 0};
+    op[4] = (struct fuzz_op){FUZZ_WRITE, 4, 0, 8, __builtin_bswap32(at)};
+    op[5] = (struct fuzz_op){FUZZ_RAM_READ, 4, 0, at, 0};
+    if (r & 0x20) {
+        op[0] = (struct fuzz_op){FUZZ_WRITE, 2, 0, 0, key[(r >> 8) % 11]};
+        op[1] = (struct fuzz_op){FUZZ_READ_REP, 1, 0, 1, r >> 16 & 0x7ff};
+        return 2;
+    }
+    return 6;
+}
+
+FUZZ_TARGET(fw_cfg) = {
+    .name = "fw-cfg",
+    .about = "fw_cfg items by ports and by DMA",
+    .setup = fw_cfg_setup,
+    .generate = fw_cfg_generate,
+};

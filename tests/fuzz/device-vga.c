@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Fuzz targets: the VGA's registers and memory, and the same with the picture drawn at the end. */
+#include "fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "vga/vga.h"
+
+#define VRAM_SIZE       (1u << 20)
+#define VRAM_OBJECT     1u
+#define ROM_OBJECT      2u
+#define ROM_SIZE        0xa000u
+#define ROM_OBJECT_SIZE 0x10000u
+
+enum {
+    WIN_LEGACY,
+    WIN_DISPI,
+    WIN_WINDOW,
+    WIN_MMIO,
+    WIN_LFB,
+    WIN_ROM,
+};
+
+static struct vga vga;
+static struct surface surface;
+
+static void windows_add(struct fuzz_world *w)
+{
+    const struct fuzz_window window[] = {
+        {"vga", FUZZ_PIO, 0x3b0, 0x30, NULL, NULL},
+        {"dispi", FUZZ_PIO, 0x1ce, 4, NULL, NULL},
+        {"a0000", FUZZ_MEM, 0xa0000, 0x20000, NULL, NULL},
+        {"vga-mmio", FUZZ_MEM, 0xfebf0000, 0x1000, &vga.mmio, NULL},
+        {"frame-buffer", FUZZ_MEM, 0xfd000000, VRAM_SIZE, NULL, &vga.lfb},
+        {"vga-rom", FUZZ_MEM, 0xfebe0000, ROM_OBJECT_SIZE, NULL, &vga.rom},
+    };
+
+    for (unsigned i = 0; i < sizeof(window) / sizeof(window[0]); i++) {
+        fuzz_window_add(w, &window[i]);
+    }
+}
+
+static void text_read(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    static char text[VGA_TEXT_SIZE];
+    size_t size = val & 1 ? sizeof(text) : 1 + addr % (sizeof(text) - 1);
+    int rows = vga_text(&vga, text, size);
+
+    fuzz_note(w, "%d rows of text", rows);
+    fuzz_answer(w, (uint64_t)rows);
+    if (rows >= 0 && memchr(text, 0, size) == NULL) {
+        fuzz_finding(w, "vga_text() left no NUL in %zu bytes", size);
+    }
+}
+
+static bool vga_setup(struct fuzz_world *w)
+{
+    static uint8_t rom[ROM_OBJECT_SIZE];
+    struct vga_config cfg = {.vram_size = VRAM_SIZE,
+                             .vram_object = VRAM_OBJECT,
+                             .rom_object = ROM_OBJECT,
+                             .rom_size = ROM_SIZE,
+                             .devfn = PCI_DEVFN(2, 0)};
+
+    fuzz_vram_new(w, VRAM_SIZE);
+    cfg.vram = w->vram;
+    cfg.vram_dirty = w->vram_dirty;
+    memmap_set_object(w->hw.mem, VRAM_OBJECT, w->vram, VRAM_SIZE);
+    memmap_set_object(w->hw.mem, ROM_OBJECT, rom, sizeof(rom));
+    windows_add(w);
+    fuzz_action_add(w, "screen text", text_read);
+    return fuzz_pci_new(w) && vga_init(&vga, &w->hw, w->pci, &cfg) == 0;
+}
+
+static bool render_setup(struct fuzz_world *w)
+{
+    surface.pixels = malloc(sizeof(uint32_t) * SURFACE_MAX_WIDTH * SURFACE_MAX_HEIGHT);
+    return surface.pixels && vga_setup(w);
+}
+
+static void render_end(struct fuzz_world *w)
+{
+    vga_render(&vga, &surface, w->run & 3);
+    if (surface.width > SURFACE_MAX_WIDTH || surface.height > SURFACE_MAX_HEIGHT) {
+        fuzz_finding(w, "a picture of %ux%u", surface.width, surface.height);
+    }
+    fuzz_answer(w, (uint64_t)surface.width << 32 | surface.height);
+    fuzz_note(w, "the picture is %ux%u", surface.width, surface.height);
+}
+
+/* --- typical sequences --- */
+
+static struct fuzz_op out(unsigned window, unsigned addr, unsigned size, uint64_t val)
+{
+    return (struct fuzz_op){FUZZ_WRITE, (uint8_t)size, (uint8_t)window, addr, val};
+}
+
+static size_t dispi_mode(uint64_t r, struct fuzz_op *op)
+{
+    static const uint8_t bpp[] = {4, 8, 15, 16, 24, 32, 8, 7};
+    static const uint16_t wide[] = {8, 320, 640, 800, 1024, 1280, 2560, 65535};
+    const uint16_t val[][2] = {{4, 0},
+                               {1, wide[r & 7]},
+                               {2, (uint16_t)(r >> 3 & 0x3ff)},
+                               {3, bpp[r >> 13 & 7]},
+                               {4, (uint16_t)(1 | (r >> 16 & 0xe0))},
+                               {6, (uint16_t)(r >> 24 & 0xfff)},
+                               {8, (uint16_t)(r >> 36 & 0x3f)},
+                               {9, (uint16_t)(r >> 42 & 0x3ff)},
+                               {5, (uint16_t)(r >> 52 & 0x1f)}};
+    unsigned count = r >> 60 & 1 ? 9 : 5;
+    size_t n = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        op[n++] = out(WIN_DISPI, 0, 2, val[i][0]);
+        op[n++] = out(WIN_DISPI, 2, 2, val[i][1]);
+    }
+    return n;
+}
+
+/* Register files by index: sequencer, graphics controller, CRTC, attributes. */
+static size_t register_write(uint64_t r, struct fuzz_op *op)
+{
+    static const struct {
+        uint16_t port;
+        uint8_t count;
+    } file[] = {{0x14, 5}, {0x1e, 9}, {0x24, 25}, {0x04, 25}};
+    unsigned f = r & 3;
+
+    if (r & 4) {
+        op[0] = (struct fuzz_op){FUZZ_READ, 1, WIN_LEGACY, 0x2a, 0};
+        op[1] = out(WIN_LEGACY, 0x10, 1, r >> 8 & 0x3f);
+        op[2] = out(WIN_LEGACY, 0x10, 1, r >> 16 & 0xff);
+        return 3;
+    }
+    op[0] = out(WIN_LEGACY, file[f].port, 2, (r >> 8) % file[f].count | (r >> 16 & 0xff) << 8);
+    return 1;
+}
+
+static size_t bars_enable(uint64_t r, struct fuzz_op *op)
+{
+    op[0] = (struct fuzz_op){FUZZ_CFG_WRITE, 4, 0, 0x10, 0xfd000000};
+    op[1] = (struct fuzz_op){FUZZ_CFG_WRITE, 4, 0, 0x18, 0xfebf0000};
+    op[2] = (struct fuzz_op){FUZZ_CFG_WRITE, 4, 0, 0x30, 0xfebe0001};
+    op[3] = (struct fuzz_op){FUZZ_CFG_WRITE, 2, 0, 0x04, 3};
+    return 4;
+}
+
+/* Memory shown, then the window written and read. */
+static size_t window_use(uint64_t r, struct fuzz_op *op)
+{
+    op[0] = out(WIN_LEGACY, 0x12, 1, r & 0xff);
+    op[1] = (struct fuzz_op){FUZZ_READ, 1, WIN_WINDOW, (uint32_t)(r >> 8 & 0x1ffff), 0};
+    op[2] = (struct fuzz_op){FUZZ_WRITE, (uint8_t)(1u << (r >> 26 & 3)), WIN_WINDOW,
+                             (uint32_t)(r >> 8 & 0x1ffff), r >> 32};
+    return 3;
+}
+
+static size_t vga_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
+{
+    uint64_t r = rnd();
+
+    switch (r >> 56 & 15) {
+    case 0:
+    case 1:
+        return dispi_mode(rnd(), op);
+    case 2:
+        return bars_enable(r, op);
+    case 3:
+    case 4:
+    case 5:
+        op[0] = out(WIN_LEGACY, 0x12, 1, r >> 8 & 0xff);
+        return 1;
+    case 6:
+    case 7:
+    case 8:
+        return window_use(rnd(), op);
+    default:
+        return register_write(rnd(), op);
+    }
+}
+
+FUZZ_TARGET(vga) = {
+    .name = "vga",
+    .about = "standard VGA with DISPI: registers, memory window, text",
+    .setup = vga_setup,
+    .generate = vga_generate,
+};
+
+FUZZ_TARGET(vga_render) = {
+    .name = "vga-render",
+    .about = "the same VGA, and the picture drawn after each input",
+    .setup = render_setup,
+    .end = render_end,
+    .generate = vga_generate,
+};
