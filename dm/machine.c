@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #include <xen/sched.h>
 
@@ -14,9 +15,11 @@
 #include "local.h"
 #include "log.h"
 #include "monitor.h"
+#include "qtest.h"
 
 #define BIOS_MAX    (16u << 20)
 #define VGABIOS_MAX (256u << 10)
+#define BLANK_BIOS  (256u << 10)
 
 #define VGA_WINDOW_START 0xa0000ull
 #define VGA_WINDOW_END   0xc0000ull
@@ -74,6 +77,12 @@ static void power_requested(void *opaque, enum power_event event, uint32_t value
         return;
     }
     m->ended = true;
+    if (m->o->accel == ACCEL_QTEST) {
+        m->wish = true;
+        m->wished = event;
+        m->exit_status = event == POWER_DEBUG_EXIT ? (int)((value << 1 | 1) & 0xff) : 0;
+        return;
+    }
     if (event == POWER_DEBUG_EXIT) {
         JsonObject *data = json_object_new();
 
@@ -231,6 +240,15 @@ static void hypervisor_gone(void *opaque)
     m->loop->quit = true;
 }
 
+static void line_changed(void *opaque, unsigned n, int level)
+{
+    struct machine *m = opaque;
+
+    if (m->qtest) {
+        qtest_line(m->qtest, n, level);
+    }
+}
+
 static uint32_t config_read(void *opaque, uint8_t devfn, unsigned off, unsigned size)
 {
     struct machine *m = opaque;
@@ -245,10 +263,8 @@ static void config_write(void *opaque, uint8_t devfn, unsigned off, unsigned siz
     pci_config_write(&m->pc.pci, devfn, off, size, val);
 }
 
-static bool world_init(struct machine *m, char *err, size_t size)
+static struct transport *hypervisor_connect(struct machine *m, char *err, size_t size)
 {
-    int rc = m->o->arena_fd >= 0 ? object_attach(&m->arena_mem, m->o->arena_fd, PC_ARENA_SIZE)
-                                 : object_new(&m->arena_mem, "cleave-arena", PC_ARENA_SIZE);
     struct local_config cfg = {
         .core_fd = m->o->core_fd,
         .pio = &m->pc.pio,
@@ -257,10 +273,41 @@ static bool world_init(struct machine *m, char *err, size_t size)
         .link_offset = m->o->firmware_qemu ? 3 : 0,
     };
 
+    return local_new(&cfg, err, size);
+}
+
+static void alone_settle(void *opaque)
+{
+    machine_drain(opaque);
+}
+
+static struct transport *standalone(struct machine *m, char *err, size_t size)
+{
+    int rc = alone_init(&m->alone, &m->pc, m->o->memory_mib);
+
+    m->alone.settle = alone_settle;
+    m->alone.opaque = m;
+    if (rc) {
+        failed(err, size, "-m", rc);
+        return NULL;
+    }
+    return &m->alone.t;
+}
+
+static bool is_alone(const struct machine *m)
+{
+    return m->o->accel == ACCEL_QTEST;
+}
+
+static bool world_init(struct machine *m, char *err, size_t size)
+{
+    int rc = m->o->arena_fd >= 0 ? object_attach(&m->arena_mem, m->o->arena_fd, PC_ARENA_SIZE)
+                                 : object_new(&m->arena_mem, "cleave-arena", PC_ARENA_SIZE);
+
     if (rc) {
         return failed(err, size, "-machine arena-fd", rc);
     }
-    m->t = local_new(&cfg, err, size);
+    m->t = is_alone(m) ? standalone(m, err, size) : hypervisor_connect(m, err, size);
     if (!m->t) {
         return false;
     }
@@ -307,7 +354,14 @@ static bool objects_init(struct machine *m, char *err, size_t size)
             return false;
         }
     }
-    if (o->firmware_qemu) {
+    if (o->bios_fd < 0 && is_alone(m)) { /* nothing but the flash's erased bytes */
+        rc = object_new(&m->bios, "cleave-bios", BLANK_BIOS);
+        if (rc == 0) {
+            memset(m->bios.host, 0xff, BLANK_BIOS);
+        }
+        return rc ? failed(err, size, "-bios", rc) : true;
+    }
+    if (o->firmware_qemu || is_alone(m)) {
         rc = object_copy(&m->bios, "cleave-bios", o->bios_fd, BIOS_MAX);
         if (rc) {
             return failed(err, size, "-bios-fd", rc);
@@ -387,17 +441,29 @@ static struct chr *chardev(struct machine *m, struct chr_fd *c, const char *id, 
     return &c->chr;
 }
 
+/* The time of day at the start of the guest's clock. */
+static int64_t rtc_epoch(const struct dm_options *o)
+{
+    time_t now = time(NULL);
+    struct tm local;
+
+    if (o->rtc_localtime && localtime_r(&now, &local)) {
+        return (int64_t)now + local.tm_gmtoff;
+    }
+    return (int64_t)now;
+}
+
 static bool devices_init(struct machine *m, char *err, size_t size)
 {
     const struct dm_options *o = m->o;
-    struct pc_config c = {.firmware_qemu = o->firmware_qemu,
+    struct pc_config c = {.firmware_qemu = o->firmware_qemu || is_alone(m),
                           .memory_mib = o->memory_mib,
                           .vcpus = o->vcpus,
                           .dma = m->t->dma,
                           .arena = m->arena_mem.host,
                           .arena_size = m->arena_mem.size,
-                          .now = loop_guest_now,
-                          .clock = m->loop,
+                          .now = is_alone(m) ? alone_now : loop_guest_now,
+                          .clock = is_alone(m) ? (void *)&m->alone : m->loop,
                           .vga = o->vga == DM_VGA_STD,
                           .vram = {m->vram.host, m->vram.size},
                           .vgarom = {m->vgarom.host, m->vgarom.size},
@@ -405,8 +471,11 @@ static bool devices_init(struct machine *m, char *err, size_t size)
                           .boot_order = o->boot_order,
                           .boot_menu = o->boot_menu,
                           .debug_exit = o->debug_exit,
+                          .chips = is_alone(m),
+                          .ram_areas = is_alone(m),
+                          .epoch = rtc_epoch(o),
                           .hooks = {isa_irq, pci_intx, pirq_route, pm_base, power_requested,
-                                    function_added, port92_value, m}};
+                                    function_added, port92_value, line_changed, m}};
     int rc = 0;
 
     for (unsigned i = 0; i < DM_IDE_DRIVES; i++) {
@@ -481,6 +550,9 @@ bool machine_init(struct machine *m, const struct dm_options *o, struct loop *lo
     }
     pc_reset(&m->pc, RESET_POWER_ON);
     consoles_connect(m);
+    if (is_alone(m)) { /* time and accesses come from elsewhere */
+        return !o->qtest || qtest_start(m, err, size);
+    }
     loop->t = m->t;
     loop->clock = &m->pc.clock;
     return true;

@@ -6,6 +6,7 @@
 #ifndef CLEAVE_DM_MACHINE_H
 #define CLEAVE_DM_MACHINE_H
 
+#include "alone.h"
 #include "chr_fd.h"
 #include "core/surface.h"
 #include "file.h"
@@ -21,6 +22,8 @@ struct machine {
     const struct dm_options *o;
     struct loop *loop;
     struct transport *t;
+    struct alone alone;      /* the standalone world; unused with a hypervisor */
+    struct qtest *qtest;     /* who drives it, or NULL */
     struct monitor *monitor; /* NULL: nobody listens */
 
     struct pc pc;
@@ -42,6 +45,9 @@ struct machine {
     int port92_ignored; /* value whose writes to port 92h the hypervisor swallows, or -1 */
     bool started;       /* has run before */
     bool ended;         /* the guest asked for its end */
+    bool wish;          /* standalone: the guest wants what `wished` says */
+    enum power_event wished;
+    int exit_status; /* of the process */
 };
 
 /*
@@ -60,6 +66,12 @@ void machine_stop(struct machine *m);
 
 /* Platform reset of all devices; run state stays. */
 void machine_reset(struct machine *m);
+
+/* Standalone: nothing is in flight afterwards. */
+void machine_drain(struct machine *m);
+
+/* Standalone: does what the guest asked for (reset, power-off) once its access is answered. */
+void machine_settle(struct machine *m);
 
 /* Everything that guests wrote goes to stable storage. */
 void machine_flush_disks(struct machine *m);

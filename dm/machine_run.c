@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "machine.h"
+#include "monitor.h"
 
 #define DRAIN_WAIT_MS 100
 
@@ -24,14 +25,19 @@ void machine_cont(struct machine *m)
     loop_set_running(m->loop, true);
 }
 
-void machine_stop(struct machine *m)
+void machine_drain(struct machine *m)
 {
-    loop_set_running(m->loop, false);
     while (block_ring_in_flight(m->ring)) {
         if (!block_ring_poll(m->ring)) {
             loop_wait_io(m->loop, DRAIN_WAIT_MS);
         }
     }
+}
+
+void machine_stop(struct machine *m)
+{
+    loop_set_running(m->loop, false);
+    machine_drain(m);
 }
 
 /* The same lines as after power-on: what devices lower on the way is forgotten on both sides. */
@@ -42,6 +48,44 @@ void machine_reset(struct machine *m)
     pc_reset(&m->pc, RESET_HARD);
     m->t->ops->reset_lines(m->t);
     m->ended = false;
+}
+
+static JsonObject *guest_reason(const char *reason)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_boolean_member(data, "guest", TRUE);
+    json_object_set_string_member(data, "reason", reason);
+    return data;
+}
+
+void machine_settle(struct machine *m)
+{
+    bool running = m->loop->running;
+
+    if (!m->wish) {
+        return;
+    }
+    m->wish = false;
+    switch (m->wished) {
+    case POWER_RESET:
+    case POWER_CPU_INIT:
+        machine_reset(m);
+        loop_set_running(m->loop, running);
+        monitor_event(m->monitor, "RESET", guest_reason("guest-reset"));
+        break;
+    case POWER_OFF:
+        monitor_event(m->monitor, "SHUTDOWN", guest_reason("guest-shutdown"));
+        m->loop->quit = true;
+        break;
+    case POWER_SUSPEND:
+        m->ended = false;
+        monitor_event(m->monitor, "SUSPEND", NULL);
+        break;
+    case POWER_DEBUG_EXIT:
+        m->loop->quit = true;
+        break;
+    }
 }
 
 void machine_flush_disks(struct machine *m)

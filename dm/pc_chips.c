@@ -138,6 +138,15 @@ static void hpet_legacy_line(void *opaque, unsigned n, int level)
     c->pit.dev.cls->resume(&c->pit.dev);
 }
 
+static void intr_line(void *opaque, unsigned n, int level)
+{
+    struct pc_chips *c = opaque;
+
+    if (c->cfg.gsi) {
+        c->cfg.gsi(c->cfg.opaque, n, level);
+    }
+}
+
 static int hpet_wire(struct pc_chips *c, const struct hw *hw)
 {
     struct hpet_lines lines = {.irq0 = {hpet_line, c, IRQ_PIT},
@@ -164,6 +173,6 @@ int pc_chips_init(struct pc_chips *c, const struct hw *hw, struct cmos *cmos,
     rc = rc ? rc : acpipm_init(&c->pm, hw, (struct irq_line){pm_line, c, 0}, 0);
     rc = rc ? rc : i8254_init(&c->pit, hw, (struct irq_line){pit_line, c, 0});
     rc = rc ? rc : hpet_wire(c, hw);
-    rc = rc ? rc : i8259_init(&c->pic, hw, (struct irq_line){0});
+    rc = rc ? rc : i8259_init(&c->pic, hw, (struct irq_line){intr_line, c, PC_INTR});
     return rc ? rc : ioapic_init(&c->ioapic, hw, (struct ioapic_bus){0});
 }

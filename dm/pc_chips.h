@@ -14,6 +14,7 @@
 #include "mc146818.h"
 
 #define PC_GSIS  24u
+#define PC_INTR  24u /* not an input, but the PIC's output to the CPU */
 #define PC_LINKS 4u
 
 /* Who may hold a line: a bit each, wired OR. */
@@ -29,7 +30,7 @@ enum pc_source {
 
 /*
  * gsi, optional, is told each level change of interrupt line 0..23: 0-15 are the ISA lines (inputs
- * of PIC and I/O APIC), 16-23 inputs of the I/O APIC alone.
+ * of PIC and I/O APIC), 16-23 inputs of the I/O APIC alone; and PC_INTR.
  */
 struct pc_chips_config {
     int64_t epoch; /* time of day at guest time 0, seconds since 1970 */
