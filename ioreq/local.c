@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <xen/hvm/hvm_op.h>
@@ -41,6 +42,8 @@ struct local {
     struct dma_ram ram;
     struct ioreq_server server;
     struct core_side *side;
+    uint8_t *pages; /* the mapping that slots, ring, side and bounce lie in */
+    size_t pages_size;
     int wake_fd;
     int vcpu_fd[CORE_MAX_VCPUS];
     ioservid_t id;
@@ -81,28 +84,19 @@ static int core_send(struct local *l, const struct core_op *op, int fd)
     return n < 0 ? -errno : 0;
 }
 
-/* Receives one reply; descriptors go to fds (room for max). Returns their number or an errno. */
-static int core_receive(struct local *l, struct core_reply *reply, int *fds, unsigned max)
+static void fds_close(const int *fds, unsigned n)
 {
-    union {
-        struct cmsghdr hdr;
-        char buf[CMSG_SPACE(sizeof(int) * CORE_MAX_FDS)];
-    } control;
-    struct iovec iov = {reply, sizeof(*reply)};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = control.buf,
-                         .msg_controllen = sizeof(control.buf)};
-    ssize_t n;
+    for (unsigned i = 0; i < n; i++) {
+        close(fds[i]);
+    }
+}
+
+/* Descriptors beside a message: the first `max` go to fds, any more are closed. */
+static unsigned fds_take(struct msghdr *msg, int *fds, unsigned max)
+{
     unsigned got = 0;
 
-    do {
-        n = recvmsg(l->core_fd, &msg, MSG_CMSG_CLOEXEC);
-    } while (n < 0 && errno == EINTR);
-    if (n < (ssize_t)offsetof(struct core_reply, u)) {
-        return n < 0 ? -errno : -EPIPE;
-    }
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
             continue;
         }
@@ -117,6 +111,34 @@ static int core_receive(struct local *l, struct core_reply *reply, int *fds, uns
                 close(fd);
             }
         }
+    }
+    return got;
+}
+
+/* Receives one reply; descriptors go to fds (room for max). Returns their number or an errno. */
+static int core_receive(struct local *l, struct core_reply *reply, int *fds, unsigned max)
+{
+    union {
+        struct cmsghdr hdr;
+        char buf[CMSG_SPACE(sizeof(int) * CORE_MAX_FDS)];
+    } control;
+    struct iovec iov = {reply, sizeof(*reply)};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.buf,
+                         .msg_controllen = sizeof(control.buf)};
+    ssize_t n;
+
+    do {
+        n = recvmsg(l->core_fd, &msg, MSG_CMSG_CLOEXEC);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        return -errno;
+    }
+    unsigned got = fds_take(&msg, fds, max);
+    if (n < (ssize_t)offsetof(struct core_reply, u)) {
+        fds_close(fds, got);
+        return -EPIPE;
     }
     return (int)got;
 }
@@ -136,11 +158,15 @@ static int core_call_fds(struct local *l, struct core_op *op, int fd, int *fds, 
     if (got < 0) {
         return got;
     }
+    if (reply.result) {
+        fds_close(fds, (unsigned)got); /* whatever came with a refusal is of no use */
+        return reply.result < 0 ? reply.result : -EPROTO;
+    }
     if (nfds) {
         *nfds = (unsigned)got;
     }
     *op = reply.u.op;
-    return reply.result;
+    return 0;
 }
 
 static int core_call(struct local *l, struct core_op *op)
@@ -173,6 +199,7 @@ static int wire_bind(struct local *l, unsigned wire)
         struct resample *r = malloc(sizeof(*r));
 
         if (!r) {
+            close(fds[1]);
             return -ENOMEM;
         }
         *r = (struct resample){l, wire};
@@ -508,6 +535,22 @@ static void local_socket_ready(void *opaque)
     }
 }
 
+static bool pages_fit(const struct core_pages *p, uint32_t offset, uint32_t pages)
+{
+    return offset % CORE_PAGE == 0 && offset <= p->size && pages <= (p->size - offset) / CORE_PAGE;
+}
+
+/* Whether all that the core speaks of lies in the object that it passed. */
+static bool pages_valid(const struct core_pages *p, int fd)
+{
+    struct stat st;
+
+    return p->nvcpus >= 1 && p->nvcpus <= CORE_MAX_VCPUS && fstat(fd, &st) == 0 &&
+           st.st_size >= 0 && (uint64_t)st.st_size >= p->size && pages_fit(p, p->ioreq, 1) &&
+           pages_fit(p, p->bufioreq, 1) && pages_fit(p, p->side, 1) &&
+           pages_fit(p, p->bounce, p->nvcpus);
+}
+
 /* Maps the shared pages and takes the channels that the core hands out for an enabled server. */
 static int local_attach_pages(struct local *l)
 {
@@ -520,14 +563,17 @@ static int local_attach_pages(struct local *l)
     if (err) {
         return err;
     }
-    if (p->nvcpus > CORE_MAX_VCPUS || n != p->nvcpus + 2u) {
+    uint8_t *base = MAP_FAILED;
+    if (n == p->nvcpus + 2u && pages_valid(p, fds[0])) {
+        base = mmap(NULL, p->size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+    }
+    if (base == MAP_FAILED) {
+        fds_close(fds, n);
         return -EPROTO;
     }
-    uint8_t *base = mmap(NULL, p->size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
     close(fds[0]);
-    if (base == MAP_FAILED) {
-        return -errno;
-    }
+    l->pages = base;
+    l->pages_size = p->size;
     l->server.slots = (struct ioreq *)(base + p->ioreq);
     l->server.ring = p->bufioreq ? (struct buffered_iopage *)(base + p->bufioreq) : NULL;
     l->server.bounce = (struct ioreq_bounce){CORE_BOUNCE_GPA, base + p->bounce};
@@ -552,31 +598,57 @@ static int local_enable(struct transport *t)
 
 /* --- set-up --- */
 
+/* One piece, wholly inside its object and beside the pieces before it. */
+static int ram_map_piece(struct local *l, const struct core_ram *ram, unsigned i, int fd)
+{
+    uint64_t gpa = ram->piece[i].gpa;
+    uint64_t len = ram->piece[i].len;
+    uint64_t offset = ram->piece[i].offset;
+    struct stat st;
+
+    if (len == 0 || len - 1 > UINT64_MAX - gpa || fstat(fd, &st) < 0 || st.st_size < 0 ||
+        offset > (uint64_t)st.st_size || len > (uint64_t)st.st_size - offset) {
+        return -EPROTO;
+    }
+    for (unsigned k = 0; k < i; k++) {
+        if (gpa <= ram->piece[k].gpa + ram->piece[k].len - 1 &&
+            ram->piece[k].gpa <= gpa + len - 1) {
+            return -EPROTO;
+        }
+    }
+    void *host = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+
+    return host == MAP_FAILED ? -EPROTO : dma_ram_add(&l->ram, gpa, len, host);
+}
+
+static void local_unmap_ram(struct local *l)
+{
+    for (unsigned i = 0; i < l->ram.n; i++) {
+        munmap(l->ram.piece[i].host, l->ram.piece[i].len);
+    }
+    l->ram.n = 0;
+}
+
 static int local_map_ram(struct local *l)
 {
     struct core_op op = {.op = CORE_OP_GET_RAM};
     struct core_reply reply;
     int fds[CORE_MAX_RAM];
     int err = core_send(l, &op, -1);
+    const struct core_ram *ram = &reply.u.ram;
 
     memset(&reply, 0, sizeof(reply));
     int n = err ? err : core_receive(l, &reply, fds, CORE_MAX_RAM);
-    if (n < 0 || reply.result) {
-        return n < 0 ? n : reply.result;
+    if (n < 0) {
+        return n;
     }
-    for (uint32_t i = 0; !err && i < reply.u.ram.n && i < CORE_MAX_RAM; i++) {
-        void *host = reply.u.ram.piece[i].fd < (uint32_t)n
-                         ? mmap(NULL, reply.u.ram.piece[i].len, PROT_READ | PROT_WRITE, MAP_SHARED,
-                                fds[reply.u.ram.piece[i].fd], (off_t)reply.u.ram.piece[i].offset)
-                         : MAP_FAILED;
+    err = reply.result < 0 ? reply.result : reply.result || ram->n > CORE_MAX_RAM ? -EPROTO : 0;
+    for (uint32_t i = 0; !err && i < ram->n; i++) {
+        uint32_t fd = ram->piece[i].fd;
 
-        err = host == MAP_FAILED
-                  ? -EINVAL
-                  : dma_ram_add(&l->ram, reply.u.ram.piece[i].gpa, reply.u.ram.piece[i].len, host);
+        err = fd < (uint32_t)n ? ram_map_piece(l, ram, i, fds[fd]) : -EPROTO;
     }
-    for (int i = 0; i < n; i++) {
-        close(fds[i]);
-    }
+    fds_close(fds, (unsigned)n);
     return err;
 }
 
@@ -638,6 +710,7 @@ struct transport *local_new(const struct local_config *cfg, char *err, size_t si
     if (rc) {
         snprintf(err, size, "core-fd=%d: the hypervisor core refused: %s", cfg->core_fd,
                  strerror(-rc));
+        local_unmap_ram(l);
         free(l);
         return NULL;
     }

@@ -375,9 +375,10 @@ static void ioreq_run(struct fuzz_world *w, const uint8_t *data, size_t size)
 {
     struct record r;
 
-    memset(t.page, 0, 2 * SLOT);
+    memset(t.page, 0, sizeof(t.page));
     memset(t.ring, 0, sizeof(t.ring));
-    memset(t.ram, 0, 256 * 8);
+    memset(t.ram, 0, sizeof(t.ram));
+    memset(t.bounce, 0, sizeof(t.bounce));
     memset(t.other, 0, SLOT);
     t.change = CHANGE_NEVER;
     t.traps = 0;
