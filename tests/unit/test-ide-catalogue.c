@@ -901,6 +901,47 @@ static void test_ide_14(void)
     rig_free(r);
 }
 
+/* The most that one command can ask for: 64 ranges of 65,535 blocks; counted, never looped over. */
+static void test_ide_14_most(void)
+{
+    struct rig *r = rig_new("d");
+    struct blk_req *last = NULL;
+    uint64_t e[64], asked = 0;
+    unsigned requests = 0;
+
+    r->disk[0].blk.bytes = 1ull << 41; /* says so; no byte of it is ever touched */
+    arena_reset(&r->arena, RESET_POWER_ON);
+    rig_bars(r);
+    for (unsigned i = 0; i < 64; i++) {
+        e[i] = 0xffffull << 48 | (uint64_t)i * 0x10000;
+    }
+    memset(r->low + 0x20000, 0, 4096);
+    memcpy(r->low + 0x20000, e, sizeof(e));
+    bm_table(r, &(struct rig_prd){0x20000, 512 | SPEC_PRD_EOT}, 1);
+    ata_select(r, P, 0);
+    outb(r, P + 1, 1);
+    ata_issue_ext(r, P, 0, 0x06, 0, 1);
+    bm_start(r, P, false);
+    while (r->disk[0].pending) {
+        struct blk_req *req = r->disk[0].pending;
+
+        g_assert_cmpuint(++requests, <=, 65);
+        g_assert_cmpint(req->op == BLK_DISCARD || req->op == BLK_WRITE, ==, true);
+        asked += req->bytes;
+        r->disk[0].pending = NULL;
+        last = req;
+        req->done(req, 0);
+    }
+    g_assert_nonnull(last);
+    g_assert_cmphex(inb(r, P + 7), ==, 0x50);
+    g_assert_cmpuint(asked, ==, 64ull * 0xffff * 512);
+    r->disk[0].blk.bytes = RIG_SECTORS * 512;
+    arena_reset(&r->arena, RESET_POWER_ON);
+    rig_bars(r);
+    rig_alive(r, P, 0);
+    rig_free(r);
+}
+
 /* --- IDE-15: the ends of the address ranges --- */
 
 /* Tries every kind of data command; all must fail and move nothing past the end. */
@@ -1020,6 +1061,71 @@ static void test_ide_16(void)
         ata_soft_reset(r, P);
         r->disk[0].fail_all = false;
         rig_alive(r, P, 0);
+    }
+    rig_free(r);
+}
+
+/* --- XEN-05: a descriptor counts as it was when it was read, once --- */
+
+struct once {
+    struct dma dma;
+    struct dma_ram *ram;
+    uint8_t *table;
+    unsigned entries;
+    unsigned loads[64];
+};
+
+static void *once_map(void *opaque, uint64_t gpa, uint64_t *len, bool write)
+{
+    struct once *o = opaque;
+
+    return o->ram->dma.map(o->ram->dma.opaque, gpa, len, write);
+}
+
+/* Whatever of the table was read is something else from now on: other addresses, other lengths. */
+static void once_unmap(void *opaque, void *host, uint64_t gpa, uint64_t len, uint64_t written)
+{
+    static const struct rig_prd hostile = {0xfee00000, 0};
+    struct once *o = opaque;
+
+    for (unsigned i = 0; i < o->entries && !written; i++) {
+        uint64_t at = RIG_PRDT + 8 * i;
+
+        if (gpa <= at && at + 8 <= gpa + len) {
+            o->loads[i]++;
+            memcpy(o->table + 8 * i, &hostile, 8);
+        }
+    }
+}
+
+static void test_xen_05(void)
+{
+    struct rig *r = rig_new("d");
+    struct once once = {.ram = &r->ram, .table = r->low + RIG_PRDT, .entries = 40};
+    struct rig_prd prd[40];
+
+    once.dma = (struct dma){once_map, once_unmap, &once};
+    r->ide.channel[0].dma = &once.dma;
+    for (unsigned write = 0; write < 2; write++) {
+        for (unsigned i = 0; i < 40; i++) {
+            prd[i] = (struct rig_prd){0x20000 + 1024 * i, i == 39 ? 512 | SPEC_PRD_EOT : 512};
+            memcpy(r->low + prd[i].addr, r->disk[0].golden + (60 + i) * 512, 512);
+        }
+        memset(once.loads, 0, sizeof(once.loads));
+        bm_table(r, prd, 40);
+        ata_issue(r, P, 0, write ? 0xca : 0xc8, 60, 40);
+        bm_start(r, P, !write);
+        rig_run(r);
+        g_assert_cmphex(bm_status(r, P), ==, SPEC_BM_INTR);
+        g_assert_cmphex(inb(r, P + 7), ==, 0x50);
+        for (unsigned i = 0; i < 40; i++) {
+            g_assert_cmpuint(once.loads[i], ==, 1);
+            g_assert_true(
+                memcmp(r->low + 0x20000 + 1024 * i, r->disk[0].data + (60 + i) * 512, 512) == 0);
+            g_assert_cmphex(r->low[0x20000 + 1024 * i + 512], ==, RIG_CANARY);
+        }
+        bm_stop_write(r, P);
+        disk_intact(r, 0);
     }
     rig_free(r);
 }
@@ -1319,27 +1425,29 @@ static void test_state(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/catalogue/IDE-01", test_ide_01);
-    g_test_add_func("/catalogue/IDE-02", test_ide_02);
-    g_test_add_func("/catalogue/IDE-03", test_ide_03);
-    g_test_add_func("/catalogue/IDE-04", test_ide_04);
-    g_test_add_func("/catalogue/IDE-05", test_ide_05);
-    g_test_add_func("/catalogue/IDE-06", test_ide_06);
-    g_test_add_func("/catalogue/IDE-07", test_ide_07);
-    g_test_add_func("/catalogue/IDE-08", test_ide_08);
-    g_test_add_func("/catalogue/IDE-09", test_ide_09);
-    g_test_add_func("/catalogue/IDE-10", test_ide_10);
-    g_test_add_func("/catalogue/IDE-11", test_ide_11);
-    g_test_add_func("/catalogue/IDE-12", test_ide_12);
-    g_test_add_func("/catalogue/IDE-13", test_ide_13);
-    g_test_add_func("/catalogue/IDE-14", test_ide_14);
-    g_test_add_func("/catalogue/IDE-15", test_ide_15);
-    g_test_add_func("/catalogue/IDE-16", test_ide_16);
-    g_test_add_func("/catalogue/X-01", test_x_01);
-    g_test_add_func("/catalogue/X-02", test_x_02);
-    g_test_add_func("/catalogue/X-03", test_x_03);
-    g_test_add_func("/catalogue/X-04", test_x_04);
-    g_test_add_func("/catalogue/X-05", test_x_05);
+    g_test_add_func("/catalogue/IDE-01/data-port-after-the-end", test_ide_01);
+    g_test_add_func("/catalogue/IDE-02/address-past-the-disc", test_ide_02);
+    g_test_add_func("/catalogue/IDE-03/self-test-log-goes-round", test_ide_03);
+    g_test_add_func("/catalogue/IDE-04/who-accepts-what", test_ide_04);
+    g_test_add_func("/catalogue/IDE-05/geometry-of-zeros", test_ide_05);
+    g_test_add_func("/catalogue/IDE-06/software-reset-at-each-step", test_ide_06);
+    g_test_add_func("/catalogue/IDE-07/nobody-there", test_ide_07);
+    g_test_add_func("/catalogue/IDE-08/reset-during-a-write", test_ide_08);
+    g_test_add_func("/catalogue/IDE-09/table-sizes", test_ide_09);
+    g_test_add_func("/catalogue/IDE-10/short-tables", test_ide_10);
+    g_test_add_func("/catalogue/IDE-11/tables-that-loop", test_ide_11);
+    g_test_add_func("/catalogue/IDE-12/byte-count-limit", test_ide_12);
+    g_test_add_func("/catalogue/IDE-13/wrong-direction", test_ide_13);
+    g_test_add_func("/catalogue/IDE-14/trim", test_ide_14);
+    g_test_add_func("/catalogue/IDE-14/trim-the-most", test_ide_14_most);
+    g_test_add_func("/catalogue/IDE-15/ends-of-the-disk", test_ide_15);
+    g_test_add_func("/catalogue/IDE-16/every-width", test_ide_16);
+    g_test_add_func("/catalogue/XEN-05/prd-read-once", test_xen_05);
+    g_test_add_func("/catalogue/X-01/ide-into-registers", test_x_01);
+    g_test_add_func("/catalogue/X-02/pieces", test_x_02);
+    g_test_add_func("/catalogue/X-03/ide-end-of-ram", test_x_03);
+    g_test_add_func("/catalogue/X-04/bus-master-off", test_x_04);
+    g_test_add_func("/catalogue/X-05/atapi-every-reset", test_x_05);
     g_test_add_func("/catalogue/ST-01/ide", test_state);
     return g_test_run();
 }

@@ -168,10 +168,11 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("timer", test_timer);
-    ADD("widths", test_widths);
+    g_test_add("/catalogue/PM-04/pmtimer-widths", struct fixture, NULL, set_up, test_widths,
+               tear_down);
     ADD("power-button", test_power_button);
     ADD("overflow", test_overflow);
     ADD("base", test_base);
-    ADD("state", test_state);
+    g_test_add("/catalogue/ST-01/pmtimer", struct fixture, NULL, set_up, test_state, tear_down);
     return g_test_run();
 }
