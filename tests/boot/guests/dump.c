@@ -40,11 +40,24 @@ static uint32_t inl(uint16_t port)
     return v;
 }
 
-static void put_char(char c)
+static char line[16]; /* what COM1's FIFO takes at once: one wait and one string write each */
+static unsigned filled;
+
+static void put_flush(void)
 {
+    const char *p = line;
+
     while (!(inb(0x3fd) & 0x20)) {
     }
-    outb(0x3f8, (uint8_t)c);
+    __asm__ volatile("rep outsb" : "+S"(p), "+c"(filled) : "d"(0x3f8) : "memory");
+}
+
+static void put_char(char c)
+{
+    line[filled++] = c;
+    if (filled == sizeof(line) || c == '\n') {
+        put_flush();
+    }
 }
 
 static void put(const char *s)
@@ -264,6 +277,7 @@ static void dump_cmos(void)
 
 void dump_main(void)
 {
+    outb(0x3fa, 1); /* FIFO on */
     dump_cpuid();
     for (unsigned devfn = 0; devfn < 256; devfn++) {
         dump_function(devfn);
