@@ -283,7 +283,8 @@ static bool post_same(const struct core_post *a, const struct core_post *b)
            a->space == b->space && a->kind == b->kind && a->size == b->size;
 }
 
-/* Nothing that the core answers itself, or whose effect must be at once, may be posted. */
+/* Nothing that the core answers itself, or whose effect must be at once, may be posted. What was
+ * posted can be taken back whoever claims the port by then. */
 static bool post_valid(struct hv *hv, const struct core_post *p)
 {
     uint64_t limit = p->space ? BUFFERED_MAX : 0xffff;
@@ -295,7 +296,8 @@ static bool post_valid(struct hv *hv, const struct core_post *p)
     }
     if (p->kind == CORE_POST_IGNORE) {
         return p->space == 0 && p->start == p->end &&
-               (p->size == 1 || p->size == 2 || p->size == 4) && route_can_batch(hv, &a);
+               (p->size == 1 || p->size == 2 || p->size == 4) &&
+               (!p->on || route_can_batch(hv, &a));
     }
     if (p->space == 0 &&
         ((p->start <= 0x71 && p->end >= 0x70) || (p->start <= 0xcff && p->end >= 0xcf8))) {

@@ -20,6 +20,7 @@
 #define WIRE_SCI    9u
 #define LEVEL_WIRES ((1u << WIRE_SCI) | 0xfu << CORE_WIRE_LINK)
 #define NO_VCPU     (-1)
+#define MAX_ERRNO   4095
 
 /*
  * Levels of the wires, and how each came to be up:
@@ -143,6 +144,12 @@ static int core_receive(struct local *l, struct core_reply *reply, int *fds, uns
     return (int)got;
 }
 
+/* 0 or an errno: the core says nothing else. */
+static int reply_result(const struct core_reply *reply)
+{
+    return reply->result <= 0 && reply->result >= -MAX_ERRNO ? reply->result : -EPROTO;
+}
+
 /* One operation; op's OUT fields are filled. 0 or a negative errno. */
 static int core_call_fds(struct local *l, struct core_op *op, int fd, int *fds, unsigned max,
                          unsigned *nfds)
@@ -160,7 +167,7 @@ static int core_call_fds(struct local *l, struct core_op *op, int fd, int *fds, 
     }
     if (reply.result) {
         fds_close(fds, (unsigned)got); /* whatever came with a refusal is of no use */
-        return reply.result < 0 ? reply.result : -EPROTO;
+        return reply_result(&reply);
     }
     if (nfds) {
         *nfds = (unsigned)got;
@@ -642,7 +649,8 @@ static int local_map_ram(struct local *l)
     if (n < 0) {
         return n;
     }
-    err = reply.result < 0 ? reply.result : reply.result || ram->n > CORE_MAX_RAM ? -EPROTO : 0;
+    err = reply_result(&reply);
+    err = err ? err : ram->n > CORE_MAX_RAM ? -EPROTO : 0;
     for (uint32_t i = 0; !err && i < ram->n; i++) {
         uint32_t fd = ram->piece[i].fd;
 
