@@ -40,6 +40,7 @@ struct block_ring {
     unsigned nfiles;
     struct block_file file[BLOCK_MAX_FILES];
     unsigned busy; /* slots not free */
+    bool sealed;   /* the process may no longer change what is registered */
     struct slot slot[RING_SLOTS];
 };
 
@@ -192,10 +193,10 @@ static void ring_reap(struct block_ring *r)
     }
 }
 
-static void slot_release(struct slot *s)
+static void slot_release(struct block_ring *r, struct slot *s)
 {
     s->state = SLOT_FREE;
-    s->file->ring->busy--;
+    r->busy--;
 }
 
 bool block_ring_poll(struct block_ring *r)
@@ -213,7 +214,7 @@ bool block_ring_poll(struct block_ring *r)
             struct blk_req *req = s->req;
             int err = s->err;
 
-            slot_release(s);
+            slot_release(r, s);
             any = true;
             req->done(req, err);
         }
@@ -236,8 +237,31 @@ static int file_wait(void *opaque, struct blk_req *req)
         io_uring_wait_cqe(&f->ring->uring, &cqe);
         ring_reap(f->ring);
     }
-    slot_release(s);
+    slot_release(f->ring, s);
     return s->err;
+}
+
+void block_ring_complete(struct block_ring *r, struct blk_req *req, int err)
+{
+    struct slot *s = ring_slot(r);
+
+    s->req = req;
+    s->file = NULL;
+    r->busy++;
+    slot_finish(s, err);
+}
+
+int block_ring_withdraw(struct block_ring *r, const struct blk_req *req)
+{
+    for (unsigned i = 0; i < RING_SLOTS; i++) {
+        struct slot *s = &r->slot[i];
+
+        if (s->state == SLOT_DONE && s->req == req && !s->file) {
+            slot_release(r, s);
+            return s->err;
+        }
+    }
+    return -1;
 }
 
 static void file_cancel(void *opaque, struct blk_req *req)
@@ -333,6 +357,11 @@ int block_ring_start(struct block_ring *r)
     return rc < 0 ? rc : ring_register(r, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 }
 
+void block_ring_seal(struct block_ring *r)
+{
+    r->sealed = true;
+}
+
 int block_ring_fd(const struct block_ring *r)
 {
     return r->uring.ring_fd;
@@ -356,8 +385,11 @@ int block_file_sync(struct block_file *f)
 void block_ring_free(struct block_ring *r)
 {
     if (r) {
-        /* Otherwise the kernel lets go of the files, and of their locks, some time later. */
-        ring_register(r, IORING_UNREGISTER_FILES, NULL, 0);
+        /* Otherwise the kernel lets go of the files, and of their locks, some time later; the
+         * monitor of a sealed process unlocks them. */
+        if (!r->sealed) {
+            ring_register(r, IORING_UNREGISTER_FILES, NULL, 0);
+        }
         io_uring_queue_exit(&r->uring);
         free(r);
     }

@@ -43,6 +43,13 @@ bool block_ring_poll(struct block_ring *r);
 /* Requests in flight or completed and not yet delivered. */
 unsigned block_ring_in_flight(const struct block_ring *r);
 
+/*
+ * For back ends without a file of the ring: has block_ring_poll() call req->done(req, err), and
+ * takes that back (the err, or -1 when there was nothing to take back).
+ */
+void block_ring_complete(struct block_ring *r, struct blk_req *req, int err);
+int block_ring_withdraw(struct block_ring *r, const struct blk_req *req);
+
 /* The device's view; belongs to the file. */
 struct blk *block_file_blk(struct block_file *f);
 
@@ -64,6 +71,7 @@ long long block_image_size(int fd, const char *name, char *err, size_t size);
  * the last duplicate of fd is closed. 0, -EAGAIN when somebody holds it, or another negative errno.
  */
 int block_image_lock(int fd, bool readonly);
+void block_image_unlock(int fd);
 
 /*
  * What has to be done with an image that a user named: it is not empty, raw (with `probe`: has no

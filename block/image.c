@@ -53,6 +53,13 @@ int block_image_lock(int fd, bool readonly)
     return errno == EACCES ? -EAGAIN : -errno;
 }
 
+void block_image_unlock(int fd)
+{
+    struct flock fl = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+    fcntl(fd, F_OFD_SETLK, &fl);
+}
+
 /* Signatures at the start of images that are not raw; VHD's may be at the end only. */
 static const char *image_format(int fd)
 {
