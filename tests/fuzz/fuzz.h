@@ -34,8 +34,8 @@ struct pci_bus;
 enum fuzz_kind {
     FUZZ_READ,      /* window, addr, size */
     FUZZ_WRITE,     /* window, addr, size, val */
-    FUZZ_READ_REP,  /* string input: val bits 11-0 + 1 elements */
-    FUZZ_WRITE_REP, /* string output: val bits 11-0 + 1 elements made of val bits 63-12 */
+    FUZZ_READ_REP,  /* string input: (val bits 11-0 >> bits 15-12) + 1 elements */
+    FUZZ_WRITE_REP, /* string output: as many elements, made of val bits 63-16 */
     FUZZ_CFG_READ,  /* PCI configuration: function number sel of those that exist, addr, size */
     FUZZ_CFG_WRITE, /* the same, val */
     FUZZ_STEP,      /* val bits 15-0 << val bits 20-16 nanoseconds pass */

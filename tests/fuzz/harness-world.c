@@ -326,8 +326,13 @@ void fuzz_vram_new(struct fuzz_world *w, uint32_t size)
 
 void fuzz_vram_restore(struct fuzz_world *w)
 {
+    uint64_t eight = 0;
+
     for (uint32_t page = 0; page < w->vram_size / FUZZ_PAGE; page++) {
-        if (w->vram_dirty[page]) {
+        if (page % 8 == 0) {
+            memcpy(&eight, &w->vram_dirty[page], sizeof(eight));
+        }
+        if (eight && w->vram_dirty[page]) {
             w->vram_dirty[page] = 0;
             memset(&w->vram[page * FUZZ_PAGE], 0, FUZZ_PAGE);
         }

@@ -136,7 +136,7 @@ static void op_rep(struct fuzz_world *w, const struct fuzz_op *op)
 {
     uint64_t addr;
     const struct fuzz_window *win = window_of(w, op, &addr);
-    uint32_t count = (op->val & REP_MASK) + 1;
+    uint32_t count = ((op->val & REP_MASK) >> (op->val >> 12 & 15)) + 1;
     bool write = op->kind == FUZZ_WRITE_REP;
 
     if (!win || win->space != FUZZ_PIO) {
@@ -153,7 +153,7 @@ static void op_rep(struct fuzz_world *w, const struct fuzz_op *op)
         emit_rep(w, false, addr, size, count);
         return;
     }
-    uint64_t pattern = op->val >> 12 | op->val << 52;
+    uint64_t pattern = op->val >> 16 | op->val >> 16 << 48;
     for (uint32_t i = 0; i < count * size; i += 8) {
         memcpy(&w->rep[i], &pattern, 8);
     }

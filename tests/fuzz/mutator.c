@@ -82,6 +82,9 @@ static struct fuzz_op op_new(const struct fuzz_world *w)
         op.sel = (uint8_t)below(w->nwindows);
         op.addr %= w->window[op.sel].len;
     }
+    if (op.kind == FUZZ_READ_REP || op.kind == FUZZ_WRITE_REP) {
+        op.val = rnd(); /* its own bits make long strings rare */
+    }
     const struct fuzz_target *t = w->target;
     if (op.kind == FUZZ_WRITE && t->nwords && below(2)) {
         const struct fuzz_word *word = &t->words[below((unsigned)t->nwords)];
