@@ -443,6 +443,8 @@ static void test_client_alone(void)
 
 #define FIXTURE_TEST(name)                                                                         \
     g_test_add("/qmp/" #name, struct fixture, NULL, set_up, test_##name, tear_down)
+#define CATALOGUE_TEST(id, name)                                                                   \
+    g_test_add("/catalogue/" id, struct fixture, NULL, set_up, test_##name, tear_down)
 
 int main(int argc, char **argv)
 {
@@ -450,9 +452,9 @@ int main(int argc, char **argv)
     FIXTURE_TEST(greeting);
     FIXTURE_TEST(framing);
     FIXTURE_TEST(errors);
-    FIXTURE_TEST(depth);
-    FIXTURE_TEST(length);
-    FIXTURE_TEST(unread);
+    CATALOGUE_TEST("RES-04/qmp-depth", depth);
+    CATALOGUE_TEST("RES-04/qmp-length", length);
+    CATALOGUE_TEST("RES-04/qmp-unread", unread);
     FIXTURE_TEST(peer_gone);
     FIXTURE_TEST(event);
     FIXTURE_TEST(fds);
