@@ -5,7 +5,7 @@
 import pathlib
 import re
 
-from harness import (DEMO, INTERNAL_ERROR, MODES, QUICK, TIMEOUT, TRIPLE_FAULT, Guest, Skip, equal,
+from harness import (DEMO, IN_LAB, INTERNAL_ERROR, MODES, QUICK, TIMEOUT, TRIPLE_FAULT, Guest, Skip, equal,
                      guest_disk, guest_run, test, test_each, tests_main, work_dir)
 import pixels
 
@@ -91,7 +91,8 @@ def timeout_and_screenshot():
     """--timeout ends the guest with status 124, after --screenshot was written"""
     with work_dir() as work:
         picture = work / "end.png"
-        with Guest("--screenshot", picture, guest_disk(work, "text"), timeout=20) as guest:
+        with Guest("--screenshot", picture, guest_disk(work, "text"),
+                   timeout=10 if IN_LAB else 20) as guest:
             guest.wait_serial("screen ready", 20)
             equal(guest.wait(40), TIMEOUT, "exit status")
         shot = pixels.png_read(picture)
