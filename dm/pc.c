@@ -258,7 +258,9 @@ static int memory_init(struct pc *p)
                                       .enabled = true};
         rc = memmap_add(&p->mem, &p->ram[i]);
     }
-    memmap_commit(&p->mem);
+    if (p->cfg.ram_areas) { /* with a core, the first commit is the one that it is told of */
+        memmap_commit(&p->mem);
+    }
     return rc;
 }
 
