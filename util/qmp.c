@@ -302,18 +302,41 @@ static JsonObject *frame_parse(const struct frame *f)
     return object;
 }
 
-static const char *member_string(JsonObject *o, const char *name)
+/* The member when it is a plain value of this type, else NULL. */
+static JsonNode *member_value(JsonObject *o, const char *name, GType type)
 {
-    JsonNode *n = json_object_get_member(o, name);
-    return n && JSON_NODE_HOLDS_VALUE(n) && json_node_get_value_type(n) == G_TYPE_STRING
-               ? json_node_get_string(n)
-               : NULL;
+    JsonNode *n = o ? json_object_get_member(o, name) : NULL;
+    return n && JSON_NODE_HOLDS_VALUE(n) && json_node_get_value_type(n) == type ? n : NULL;
 }
 
-static JsonObject *member_object(JsonObject *o, const char *name)
+const char *qmp_member_string(JsonObject *o, const char *name, const char *otherwise)
 {
-    JsonNode *n = json_object_get_member(o, name);
+    JsonNode *n = member_value(o, name, G_TYPE_STRING);
+    return n ? json_node_get_string(n) : otherwise;
+}
+
+gint64 qmp_member_int(JsonObject *o, const char *name, gint64 otherwise)
+{
+    JsonNode *n = member_value(o, name, G_TYPE_INT64);
+    return n ? json_node_get_int(n) : otherwise;
+}
+
+bool qmp_member_bool(JsonObject *o, const char *name, bool otherwise)
+{
+    JsonNode *n = member_value(o, name, G_TYPE_BOOLEAN);
+    return n ? json_node_get_boolean(n) : otherwise;
+}
+
+JsonObject *qmp_member_object(JsonObject *o, const char *name)
+{
+    JsonNode *n = o ? json_object_get_member(o, name) : NULL;
     return n && JSON_NODE_HOLDS_OBJECT(n) ? json_node_get_object(n) : NULL;
+}
+
+JsonArray *qmp_member_array(JsonObject *o, const char *name)
+{
+    JsonNode *n = o ? json_object_get_member(o, name) : NULL;
+    return n && JSON_NODE_HOLDS_ARRAY(n) ? json_node_get_array(n) : NULL;
 }
 
 /* The server's end. */
@@ -404,7 +427,7 @@ static const char *member_unknown(JsonObject *o)
 static void server_message(struct qmp *q, struct frame *f, JsonObject *o)
 {
     JsonNode *id = json_object_get_member(o, "id");
-    const char *name = member_string(o, "execute");
+    const char *name = qmp_member_string(o, "execute", NULL);
     const char *unknown = member_unknown(o);
     char *text = NULL;
     if (unknown) {
@@ -412,7 +435,7 @@ static void server_message(struct qmp *q, struct frame *f, JsonObject *o)
         reply_error(q, id, "GenericError", text);
     } else if (!name) {
         reply_error(q, id, "GenericError", "QMP input lacks member 'execute'");
-    } else if (json_object_has_member(o, "arguments") && !member_object(o, "arguments")) {
+    } else if (json_object_has_member(o, "arguments") && !qmp_member_object(o, "arguments")) {
         reply_error(q, id, "GenericError", "QMP input member 'arguments' must be an object");
     } else if (strcmp(name, "qmp_capabilities") == 0) {
         command_capabilities(q, id);
@@ -420,7 +443,7 @@ static void server_message(struct qmp *q, struct frame *f, JsonObject *o)
         reply_error(q, id, "CommandNotFound",
                     "Expecting capabilities negotiation with 'qmp_capabilities'");
     } else if (command_find(q, name)) {
-        command_run(q, command_find(q, name), member_object(o, "arguments"), id, &f->fds);
+        command_run(q, command_find(q, name), qmp_member_object(o, "arguments"), id, &f->fds);
     } else {
         text = g_strdup_printf("The command %.64s has not been found", name);
         reply_error(q, id, "CommandNotFound", text);
@@ -483,9 +506,9 @@ static bool id_matches(const struct qmp *q, JsonObject *o)
 
 static void client_message(struct qmp *q, struct frame *f, JsonObject *o)
 {
-    const char *event = member_string(o, "event");
+    const char *event = qmp_member_string(o, "event", NULL);
     if (event) {
-        JsonObject *data = member_object(o, "data");
+        JsonObject *data = qmp_member_object(o, "data");
         JsonObject *none = data ? NULL : json_object_new();
         if (q->on_event) {
             q->on_event(q->opaque, event, data ? data : none);
@@ -534,8 +557,8 @@ static JsonNode *reply_take(struct qmp *q, struct qmp_fds *received, GError **er
     JsonNode *value = json_object_get_member(o, "return");
     JsonNode *result = value ? json_node_copy(value) : NULL;
     if (!result) {
-        JsonObject *e = member_object(o, "error");
-        const char *desc = e ? member_string(e, "desc") : NULL;
+        JsonObject *e = qmp_member_object(o, "error");
+        const char *desc = e ? qmp_member_string(e, "desc", NULL) : NULL;
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s", desc ? desc : "malformed reply");
     }
     if (received && result) {

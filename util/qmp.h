@@ -59,6 +59,16 @@ struct qmp *qmp_client_new(int fd, qmp_event_handler on_event, void *opaque, int
 JsonNode *qmp_call(struct qmp *q, const char *command, JsonObject *args, const struct qmp_fds *send,
                    struct qmp_fds *received, int timeout_ms, GError **error);
 
+/*
+ * Members of a peer's object, which may be of any type: `otherwise` (or NULL) when `o` is NULL, or
+ * the member is absent or of another type. json-glib's own answer NULL for a null, or complain.
+ */
+const char *qmp_member_string(JsonObject *o, const char *name, const char *otherwise);
+gint64 qmp_member_int(JsonObject *o, const char *name, gint64 otherwise);
+bool qmp_member_bool(JsonObject *o, const char *name, bool otherwise);
+JsonObject *qmp_member_object(JsonObject *o, const char *name);
+JsonArray *qmp_member_array(JsonObject *o, const char *name);
+
 /* Sends an event (server). `data` may be NULL and is consumed. A timestamp is added. */
 void qmp_event(struct qmp *q, const char *event, JsonObject *data);
 

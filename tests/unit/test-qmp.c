@@ -446,6 +446,26 @@ static void test_client_alone(void)
 #define CATALOGUE_TEST(id, name)                                                                   \
     g_test_add("/catalogue/" id, struct fixture, NULL, set_up, test_##name, tear_down)
 
+/* Members of any type: null and numbers where a string is expected ended in strcmp(NULL). */
+static void test_member_types(void)
+{
+    static const char *const values[] = {"null", "1", "true", "1.5", "[]", "{}", "\"x\""};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(values); i++) {
+        g_autofree char *text = g_strdup_printf("{\"m\": %s}", values[i]);
+        g_autoptr(JsonNode) node = json_from_string(text, NULL);
+        JsonObject *o = json_node_get_object(node);
+
+        g_assert_cmpstr(qmp_member_string(o, "m", "none"), ==, i == 6 ? "x" : "none");
+        g_assert_cmpint(qmp_member_int(o, "m", -1), ==, i == 1 ? 1 : -1);
+        g_assert_cmpint(qmp_member_bool(o, "m", false), ==, i == 2);
+        g_assert_true(!qmp_member_array(o, "m") == (i != 4));
+        g_assert_true(!qmp_member_object(o, "m") == (i != 5));
+        g_assert_cmpstr(qmp_member_string(o, "n", "none"), ==, "none");
+    }
+    g_assert_cmpstr(qmp_member_string(NULL, "m", "none"), ==, "none");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -461,5 +481,6 @@ int main(int argc, char **argv)
     FIXTURE_TEST(random);
     g_test_add_func("/qmp/client", test_client);
     g_test_add_func("/qmp/client_alone", test_client_alone);
+    g_test_add_func("/qmp/member-types", test_member_types);
     return g_test_run();
 }
