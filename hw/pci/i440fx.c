@@ -2,7 +2,7 @@
 /*
  * 82441FX (PMC) host bridge. Source: Intel 440FX PCIset data sheet 290549-001, chapter 3.2.
  * Not modelled: DRAM timing and sizing (registers are storage), system management RAM (the machine
- * has no SMM, so SMRAM opens nothing), PAM's "write RAM, read PCI" (it shows PCI).
+ * has no SMM, so SMRAM opens nothing).
  */
 #include "pci/i440fx.h"
 
@@ -70,6 +70,27 @@ static void segment_show_pci(struct i440fx *d, struct mem_area *a)
     a->offset = a->kind == MEM_ROM ? d->config.bios_size - below_top : 0;
 }
 
+/* PAM "write only": what PCI shows is read, writes land in the DRAM behind it. */
+static void shadow_write(void *dev, uint32_t off, unsigned size, uint64_t val)
+{
+    struct i440fx_shadow *s = dev;
+
+    dma_write(s->host->dma, s->start + off, &val, size);
+}
+
+static const struct reg shadow_regs[] = {
+    {0, 4 * SEGMENT_SIZE, BUS_W1 | BUS_W2 | BUS_W4 | BUS_W8, NULL, shadow_write, "PAM"},
+};
+
+static void segment_write_only(struct i440fx *d, unsigned n, bool on)
+{
+    if (on) {
+        (void)bus_map(d->mmio, &d->shadow[n].region, d->segment[n].gpa);
+    } else {
+        bus_unmap(d->mmio, &d->shadow[n].region);
+    }
+}
+
 static void segment_update(struct i440fx *d, unsigned n)
 {
     struct mem_area *a = &d->segment[n];
@@ -82,6 +103,7 @@ static void segment_update(struct i440fx *d, unsigned n)
     } else {
         segment_show_pci(d, a);
     }
+    segment_write_only(d, n, attribute == PAM_WRITE);
 }
 
 static void shadow_update(struct i440fx *d)
@@ -192,6 +214,15 @@ static int i440fx_set_up_areas(struct i440fx *d, const struct hw *hw)
             .enabled = true,
         };
         err = memmap_add(hw->mem, &d->segment[n]);
+        d->shadow[n].host = d;
+        d->shadow[n].start = (uint32_t)d->segment[n].gpa;
+        d->shadow[n].region = (struct region){
+            .name = "pam",
+            .regs = shadow_regs,
+            .nregs = 1,
+            .opaque = &d->shadow[n],
+            .len = d->segment[n].len,
+        };
     }
     d->flash = (struct mem_area){
         .name = "flash",
@@ -218,6 +249,8 @@ int i440fx_init(struct i440fx *d, const struct hw *hw, struct pci_bus *bus,
     }
     d->s = d->dev.state;
     d->mem = hw->mem;
+    d->mmio = hw->mmio;
+    d->dma = hw->dma;
     d->config = *config;
     d->pci = (struct pci_function){
         .name = "i440fx",

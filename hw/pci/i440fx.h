@@ -3,6 +3,7 @@
 #ifndef CLEAVE_HW_PCI_I440FX_H
 #define CLEAVE_HW_PCI_I440FX_H
 
+#include "core/dma.h"
 #include "pci/pci.h"
 
 #define I440FX_DEVFN    PCI_DEVFN(0, 0)
@@ -29,6 +30,13 @@ struct i440fx {
     struct i440fx_config config;
     struct mem_area segment[I440FX_SEGMENTS];
     struct mem_area flash; /* ends at 4 GiB */
+    struct bus *mmio;
+    struct dma *dma;
+    struct i440fx_shadow {
+        struct i440fx *host;
+        uint32_t start;
+        struct region region; /* mapped while writes go to DRAM and reads to PCI */
+    } shadow[I440FX_SEGMENTS];
 };
 
 /* -EINVAL for a bad BIOS size, else what arena, PCI and memory map answer. */

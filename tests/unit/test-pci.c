@@ -350,6 +350,24 @@ static void test_flash(void)
     rig_destroy(&h.r);
 }
 
+/* Write only: PCI is read, what is written lies in RAM. */
+static void assert_shadowed(struct host *h, uint32_t gpa)
+{
+    uint8_t ram[3] = {0};
+
+    if (gpa >= 0xe0000) {
+        assert_piece(h, gpa, MEM_ROM, BIOS, 0x40000 - (0x100000 - gpa));
+    } else {
+        g_assert_null(memmap_find(&h->r.mem, gpa));
+        g_assert_cmphex(bus_read(&h->r.w.mmio, gpa, 4), ==, 0xffffffff);
+    }
+    bus_write(&h->r.w.mmio, gpa + 0x3ffd, 2, 0xa55a);
+    g_assert_true(dma_read(h->r.w.hw.dma, gpa + 0x3ffd, ram, sizeof(ram)));
+    g_assert_cmphex(ram[0], ==, 0x5a);
+    g_assert_cmphex(ram[1], ==, 0xa5);
+    g_assert_cmphex(ram[2], ==, 0xa5); /* as the rig fills it */
+}
+
 /* Each of the 13 segments by its own nibble: 440FX data sheet, table 4. */
 static void test_pam(void)
 {
@@ -372,7 +390,10 @@ static void test_pam(void)
         assert_piece(&h, gpa, MEM_RAM, MEM_OBJECT_RAM, gpa);
         rig_cfg_write(&h.r, 0, segment[i].reg, 1, 1u << segment[i].shift);
         assert_piece(&h, gpa, MEM_ROM, MEM_OBJECT_RAM, gpa);
+        rig_cfg_write(&h.r, 0, segment[i].reg, 1, 2u << segment[i].shift);
+        assert_shadowed(&h, gpa);
         rig_cfg_write(&h.r, 0, segment[i].reg, 1, 0);
+        g_assert_null(bus_find(&h.r.w.mmio, gpa));
         if (gpa >= 0xe0000) {
             assert_piece(&h, gpa, MEM_ROM, BIOS, 0x40000 - (0x100000 - gpa));
         } else {
