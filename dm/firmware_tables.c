@@ -7,6 +7,7 @@
 #define HIGH_START     (1ull << 32)
 #define LOW_LIMIT_XEN  0xf0000000ull /* Xen's default MMIO hole */
 #define LOW_LIMIT_QEMU 0xe0000000ull /* SeaBIOS puts PCI memory there at the latest */
+#define KEY_UUID       2u
 #define E820_RAM       1u
 
 uint64_t memory_low_end(uint32_t mib, bool firmware_qemu)
@@ -76,6 +77,28 @@ static int add_tables(struct firmware_tables *t, struct fw_cfg *f,
     return err;
 }
 
+/* What was asked for only: without, the firmware has its own ideas. */
+static int add_settings(struct firmware_tables *t, struct fw_cfg *f,
+                        const struct firmware_tables_config *c)
+{
+    int err = 0;
+
+    if (c->has_reboot_timeout) {
+        memcpy(t->reboot_timeout, &c->reboot_timeout, sizeof(t->reboot_timeout));
+        err =
+            fw_cfg_add_file(f, "etc/boot-fail-wait", t->reboot_timeout, sizeof(t->reboot_timeout));
+    }
+    if (!err && c->has_splash_time) {
+        memcpy(t->splash_time, &c->splash_time, sizeof(t->splash_time));
+        err = fw_cfg_add_file(f, "etc/boot-menu-wait", t->splash_time, sizeof(t->splash_time));
+    }
+    if (!err && c->has_uuid) {
+        memcpy(t->uuid, c->uuid, sizeof(t->uuid));
+        err = fw_cfg_add_item(f, KEY_UUID, t->uuid, sizeof(t->uuid));
+    }
+    return err;
+}
+
 int firmware_tables_add(struct firmware_tables *t, struct fw_cfg *f,
                         const struct firmware_tables_config *c)
 {
@@ -83,6 +106,7 @@ int firmware_tables_add(struct firmware_tables *t, struct fw_cfg *f,
     int err =
         fw_cfg_add_file(f, "etc/show-boot-menu", t->show_boot_menu, sizeof(t->show_boot_menu));
 
+    err = err ? err : add_settings(t, f, c);
     if (err || !c->firmware_qemu) {
         return err;
     }

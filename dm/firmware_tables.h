@@ -17,6 +17,12 @@ struct firmware_tables_config {
     unsigned vcpus;
     bool boot_menu;
     bool firmware_qemu;
+    bool has_reboot_timeout;
+    int32_t reboot_timeout; /* ms until a failed boot is tried again, -1: never */
+    bool has_splash_time;
+    uint16_t splash_time; /* ms that the boot menu's offer stands */
+    bool has_uuid;
+    uint8_t uuid[16];
 };
 
 /* Must live as long as the fw_cfg device: it points here. */
@@ -28,6 +34,9 @@ struct firmware_tables {
     uint8_t anchor[FWTABLES_ANCHOR_MAX];
     uint8_t e820[2 * E820_ENTRY];
     uint8_t show_boot_menu[8];
+    uint8_t reboot_timeout[4];
+    uint8_t splash_time[2];
+    uint8_t uuid[16];
 };
 
 /* End of RAM below 4 GiB, and bytes above it, of a guest with `mib` MiB in this firmware mode. */

@@ -371,20 +371,6 @@ static bool objects_init(struct machine *m, char *err, size_t size)
     return true;
 }
 
-static bool drives_open(struct machine *m, const struct dm_drive *d, unsigned n,
-                        struct block_file **file, char *err, size_t size)
-{
-    for (unsigned i = 0; i < n; i++) {
-        if (d[i].present && d[i].fd >= 0) {
-            file[i] = block_file_new(m->ring, d[i].fd, d[i].readonly, err, size);
-            if (!file[i]) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
 static bool ring_poll(void *opaque)
 {
     return block_ring_poll(((struct machine *)opaque)->ring);
@@ -397,9 +383,10 @@ static void ring_ready(void *opaque, uint32_t events)
 
 static bool block_init(struct machine *m, char *err, size_t size)
 {
+    struct drives_hooks hooks = {runstate_request_failed, runstate_tray_moved, m};
+
     m->ring = block_ring_new(err, size);
-    if (!m->ring || !drives_open(m, m->o->ide, DM_IDE_DRIVES, m->ide_file, err, size) ||
-        !drives_open(m, m->o->floppy, DM_FLOPPIES, m->floppy_file, err, size)) {
+    if (!m->ring || !drives_init(&m->drives, m->o, m->ring, &hooks, err, size)) {
         return false;
     }
     int rc = block_ring_start(m->ring);
@@ -407,26 +394,6 @@ static bool block_init(struct machine *m, char *err, size_t size)
     m->loop->poller.poll = ring_poll;
     m->loop->poller.opaque = m;
     return rc ? failed(err, size, "io_uring", rc) : true;
-}
-
-static struct blk *file_blk(struct block_file *f)
-{
-    return f ? block_file_blk(f) : NULL;
-}
-
-static struct pc_drive drive_config(const struct dm_drive *d, struct block_file *file)
-{
-    struct pc_drive p = {.present = d->present, .cdrom = d->cdrom, .blk = file_blk(file)};
-    struct block_geometry g;
-
-    if (d->present && !d->cdrom && file) {
-        block_image_geometry(d->fd, (long long)p.blk->bytes, &g);
-        p.cylinders = g.cylinders;
-        p.heads = g.heads;
-        p.sectors = g.sectors;
-        p.translation = (uint8_t)g.translation;
-    }
-    return p;
 }
 
 /* The byte stream of a -chardev, or NULL; a negative errno in *rc. */
@@ -447,6 +414,9 @@ static int64_t rtc_epoch(const struct dm_options *o)
     time_t now = time(NULL);
     struct tm local;
 
+    if (o->rtc_base != INT64_MIN) {
+        return o->rtc_base;
+    }
     if (o->rtc_localtime && localtime_r(&now, &local)) {
         return (int64_t)now + local.tm_gmtoff;
     }
@@ -469,21 +439,34 @@ static bool devices_init(struct machine *m, char *err, size_t size)
                           .vgarom = {m->vgarom.host, m->vgarom.size},
                           .bios = {m->bios.host, m->bios.size},
                           .boot_order = o->boot_order,
+                          .boot_once = o->boot_once,
                           .boot_menu = o->boot_menu,
+                          .any_floppy = !o->fd_bootchk,
+                          .has_reboot_timeout = o->reboot_timeout != INT64_MIN,
+                          .reboot_timeout = (int32_t)o->reboot_timeout,
+                          .has_splash_time = o->splash_time != INT64_MIN,
+                          .splash_time = (uint16_t)o->splash_time,
+                          .has_uuid = o->has_uuid,
                           .debug_exit = o->debug_exit,
+                          .pvpanic = o->pvpanic ? o->pvpanic_port : 0,
+                          .pvpanic_events = o->pvpanic_events,
+                          .ib700 = o->ib700,
+                          .testdev = o->pc_testdev ? g_malloc0(TESTDEV_IOMEM) : NULL,
                           .chips = is_alone(m),
                           .ram_areas = is_alone(m),
                           .epoch = rtc_epoch(o),
                           .hooks = {isa_irq, pci_intx, pirq_route, pm_base, power_requested,
-                                    function_added, port92_value, line_changed, m}};
+                                    function_added, port92_value, line_changed, runstate_panicked,
+                                    runstate_watchdog, m}};
     int rc = 0;
 
+    memcpy(c.uuid, o->uuid, sizeof(c.uuid));
+
     for (unsigned i = 0; i < DM_IDE_DRIVES; i++) {
-        c.ide[i] = drive_config(&o->ide[i], m->ide_file[i]);
+        c.ide[i] = drives_config(&m->drives, false, i);
     }
     for (unsigned i = 0; i < DM_FLOPPIES; i++) {
-        c.floppy[i] =
-            (struct pc_drive){.present = o->floppy[i].present, .blk = file_blk(m->floppy_file[i])};
+        c.floppy[i] = drives_config(&m->drives, true, i);
     }
     for (unsigned i = 0; i < DM_SERIAL_PORTS; i++) {
         c.serial[i] = chardev(m, &m->serial_chr[i], o->serial[i], &rc);
@@ -493,6 +476,7 @@ static bool devices_init(struct machine *m, char *err, size_t size)
         return failed(err, size, "-chardev", rc);
     }
     rc = pc_init(&m->pc, &c);
+    drives_connect(&m->drives, &m->pc);
     return rc ? failed(err, size, m->pc.step, rc) : true;
 }
 

@@ -8,12 +8,14 @@
 
 #include "alone.h"
 #include "chr_fd.h"
+#include "drives.h"
 #include "core/surface.h"
 #include "file.h"
 #include "loop.h"
 #include "objects.h"
 #include "options.h"
 #include "pc.h"
+#include "runstate.h"
 #include "transport.h"
 
 struct monitor;
@@ -34,8 +36,8 @@ struct machine {
 
     /* The host side. */
     struct block_ring *ring;
-    struct block_file *ide_file[DM_IDE_DRIVES];
-    struct block_file *floppy_file[DM_FLOPPIES];
+    struct drives drives;
+    uint8_t *testdev; /* memory of a pc-testdev, or NULL */
     struct chr_fd serial_chr[DM_SERIAL_PORTS];
     struct chr_fd debug_chr;
 
@@ -47,6 +49,7 @@ struct machine {
     bool ended;         /* the guest asked for its end */
     bool wish;          /* standalone: the guest wants what `wished` says */
     enum power_event wished;
+    struct runstate run;
     int exit_status; /* of the process */
 };
 

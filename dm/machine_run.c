@@ -15,6 +15,9 @@ const char *machine_status(const struct machine *m)
     if (m->loop->running) {
         return "running";
     }
+    if (m->run.stopped) {
+        return m->run.stopped;
+    }
     return m->ended ? "shutdown" : m->started ? "paused" : "prelaunch";
 }
 
@@ -50,55 +53,14 @@ void machine_reset(struct machine *m)
     m->ended = false;
 }
 
-static JsonObject *guest_reason(const char *reason)
-{
-    JsonObject *data = json_object_new();
-
-    json_object_set_boolean_member(data, "guest", TRUE);
-    json_object_set_string_member(data, "reason", reason);
-    return data;
-}
-
 void machine_settle(struct machine *m)
 {
-    bool running = m->loop->running;
-
-    if (!m->wish) {
-        return;
-    }
-    m->wish = false;
-    switch (m->wished) {
-    case POWER_RESET:
-    case POWER_CPU_INIT:
-        machine_reset(m);
-        loop_set_running(m->loop, running);
-        monitor_event(m->monitor, "RESET", guest_reason("guest-reset"));
-        break;
-    case POWER_OFF:
-        monitor_event(m->monitor, "SHUTDOWN", guest_reason("guest-shutdown"));
-        m->loop->quit = true;
-        break;
-    case POWER_SUSPEND:
-        m->ended = false;
-        monitor_event(m->monitor, "SUSPEND", NULL);
-        break;
-    case POWER_DEBUG_EXIT:
-        m->loop->quit = true;
-        break;
-    }
+    runstate_settle(m);
 }
 
 void machine_flush_disks(struct machine *m)
 {
-    for (unsigned i = 0; i < DM_IDE_DRIVES + DM_FLOPPIES; i++) {
-        struct block_file *f =
-            i < DM_IDE_DRIVES ? m->ide_file[i] : m->floppy_file[i - DM_IDE_DRIVES];
-        int rc = f && !block_file_blk(f)->readonly ? block_file_sync(f) : 0;
-
-        if (rc) {
-            log_error("disk %u: flush failed: %s; recent writes may be lost", i, strerror(-rc));
-        }
-    }
+    drives_flush(&m->drives);
 }
 
 void machine_flush_consoles(struct machine *m)

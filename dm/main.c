@@ -13,6 +13,7 @@
 #include "machine.h"
 #include "monitor.h"
 #include "options.h"
+#include "sandbox.h"
 
 static struct loop loop;
 static struct machine machine;
@@ -64,9 +65,12 @@ int main(int argc, char **argv)
     if (!machine_init(&machine, &options, &loop, err, sizeof(err))) {
         die("%s", err);
     }
-    if (options.qmp_fd >= 0) {
-        machine.monitor = monitor_new(&machine, options.qmp_fd);
-    } else {
+    machine.monitor = monitors_new(&machine);
+    dm_sandbox_enter(&options, drives_largest(&machine.drives));
+    if (dm_sandboxed()) {
+        block_ring_seal(machine.ring);
+    }
+    if (!options.paused) {
         machine_cont(&machine);
     }
     loop_run(&loop);

@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "monitor.h"
 
-#include <gio/gio.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "log.h"
-#include "machine.h"
-#include "qmp.h"
+#include "qmp_int.h"
 
-struct monitor {
-    struct machine *machine;
+/* One connection, or a server that waits for one. */
+struct monitor_port {
+    struct monitor *mon;
+    int listen_fd; /* -1: not a server */
+    bool ends;     /* the process goes when the other end does */
     struct qmp *qmp;
 };
 
-static JsonNode *node_object(JsonObject *o)
+/* An event that waits for a command's reply. */
+struct later {
+    const char *event;
+    JsonObject *data;
+};
+
+JsonNode *node_object(JsonObject *o)
 {
     JsonNode *n = json_node_new(JSON_NODE_OBJECT);
 
@@ -24,269 +32,179 @@ static JsonNode *node_object(JsonObject *o)
     return n;
 }
 
-static void fail(GError **error, const char *message)
+JsonNode *node_array(JsonArray *a)
 {
-    g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_FAILED, message);
-}
-
-/* --- run state --- */
-
-static JsonNode *cmd_query_status(void *opaque, JsonObject *args, struct qmp_fds *in,
-                                  struct qmp_fds *out, GError **error)
-{
-    struct monitor *mon = opaque;
-    JsonObject *o = json_object_new();
-
-    json_object_set_string_member(o, "status", machine_status(mon->machine));
-    json_object_set_boolean_member(o, "running", mon->machine->loop->running);
-    return node_object(o);
-}
-
-static JsonNode *cmd_cont(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                          GError **error)
-{
-    struct monitor *mon = opaque;
-
-    machine_cont(mon->machine);
-    return NULL;
-}
-
-static JsonNode *cmd_stop(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                          GError **error)
-{
-    struct monitor *mon = opaque;
-
-    machine_stop(mon->machine);
-    machine_flush_consoles(mon->machine);
-    return NULL;
-}
-
-static JsonNode *cmd_system_reset(void *opaque, JsonObject *args, struct qmp_fds *in,
-                                  struct qmp_fds *out, GError **error)
-{
-    struct monitor *mon = opaque;
-
-    machine_reset(mon->machine);
-    return NULL;
-}
-
-static JsonNode *cmd_quit(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                          GError **error)
-{
-    struct monitor *mon = opaque;
-
-    machine_stop(mon->machine);
-    machine_flush_disks(mon->machine);
-    mon->machine->loop->quit = true;
-    return NULL;
-}
-
-/* --- the screen --- */
-
-static JsonNode *cmd_screendump(void *opaque, JsonObject *args, struct qmp_fds *in,
-                                struct qmp_fds *out, GError **error)
-{
-    struct monitor *mon = opaque;
-    bool cursor = args && json_object_get_boolean_member_with_default(args, "cursor", FALSE);
-    struct surface s;
-    int fd = machine_render(mon->machine, &s, cursor);
-
-    if (fd < 0) {
-        fail(error,
-             fd == -ENODEV ? "this guest has no display (vga none)" : "no memory for the picture");
-        return NULL;
-    }
-    JsonObject *o = json_object_new();
-    json_object_set_int_member(o, "width", s.width);
-    json_object_set_int_member(o, "height", s.height);
-    json_object_set_int_member(o, "stride", (gint64)s.width * 4);
-    out->fd[out->n++] = fd;
-    out->close = true;
-    return node_object(o);
-}
-
-static JsonNode *cmd_screen_text(void *opaque, JsonObject *args, struct qmp_fds *in,
-                                 struct qmp_fds *out, GError **error)
-{
-    struct monitor *mon = opaque;
-    g_autofree char *text = g_malloc(VGA_TEXT_SIZE);
-    JsonArray *rows = json_array_new();
     JsonNode *n = json_node_new(JSON_NODE_ARRAY);
 
-    if (machine_screen_text(mon->machine, text, VGA_TEXT_SIZE) >= 0) {
-        g_auto(GStrv) line = g_strsplit(text, "\n", -1);
-
-        for (unsigned i = 0; line[i] && (line[i + 1] || line[i][0]); i++) {
-            json_array_add_string_element(rows, line[i]);
-        }
-    }
-    json_node_take_array(n, rows);
+    json_node_take_array(n, a);
     return n;
 }
 
-/* --- input: QEMU's arguments --- */
-
-static bool key_value(JsonObject *key, unsigned *code)
+JsonNode *node_string(const char *text)
 {
-    const char *type = json_object_get_string_member_with_default(key, "type", "");
-    const char *name = NULL;
+    JsonNode *n = json_node_new(JSON_NODE_VALUE);
 
-    if (strcmp(type, "qcode")) {
-        return false;
-    }
-    name = json_object_get_string_member_with_default(key, "data", "");
-    return machine_key_by_name(name, code);
+    json_node_set_string(n, text);
+    return n;
 }
 
-#define MAX_KEYS 16
-
-/* All keys down in order, then up in reverse order: a chord as a person presses it. */
-static JsonNode *cmd_send_key(void *opaque, JsonObject *args, struct qmp_fds *in,
-                              struct qmp_fds *out, GError **error)
+JsonNode *fail(GError **error, const char *format, ...)
 {
-    struct monitor *mon = opaque;
-    JsonNode *node = args ? json_object_get_member(args, "keys") : NULL;
-    JsonArray *keys = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
-    unsigned code[MAX_KEYS];
-    unsigned n = keys ? json_array_get_length(keys) : 0;
+    va_list ap;
 
-    if (n == 0 || n > MAX_KEYS) {
-        fail(error, "keys: give an array of 1 to 16 keys");
-        return NULL;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        JsonNode *k = json_array_get_element(keys, i);
-
-        if (!JSON_NODE_HOLDS_OBJECT(k) || !key_value(json_node_get_object(k), &code[i])) {
-            fail(error, "keys: each is {\"type\": \"qcode\", \"data\": NAME} with a known NAME");
-            return NULL;
-        }
-    }
-    for (unsigned i = 0; i < n; i++) {
-        machine_key(mon->machine, code[i], true);
-    }
-    for (unsigned i = n; i-- > 0;) {
-        machine_key(mon->machine, code[i], false);
-    }
+    va_start(ap, format);
+    g_autofree char *text = g_strdup_vprintf(format, ap);
+    va_end(ap);
+    g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_FAILED, text);
     return NULL;
 }
 
-/* One event of input-send-event; false when it is not understood. */
-static bool input_event(struct monitor *mon, JsonObject *event)
+/* --- connections --- */
+
+static void port_serve(struct monitor_port *p, int fd);
+
+static void port_accept(void *opaque, uint32_t events)
 {
-    const char *type = json_object_get_string_member_with_default(event, "type", "");
-    JsonNode *node = json_object_get_member(event, "data");
-    JsonObject *data = node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-    unsigned code;
+    struct monitor_port *p = opaque;
+    int fd = accept4(p->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
-    if (!data) {
-        return false;
+    if (fd >= 0) {
+        loop_modify(p->mon->machine->loop, p->listen_fd, 0); /* others wait */
+        port_serve(p, fd);
     }
-    if (!strcmp(type, "key")) {
-        JsonNode *key = json_object_get_member(data, "key");
-
-        if (!key || !JSON_NODE_HOLDS_OBJECT(key) || !key_value(json_node_get_object(key), &code)) {
-            return false;
-        }
-        machine_key(mon->machine, code,
-                    json_object_get_boolean_member_with_default(data, "down", FALSE));
-        return true;
-    }
-    if (!strcmp(type, "rel")) {
-        const char *axis = json_object_get_string_member_with_default(data, "axis", "");
-        int value = (int)json_object_get_int_member_with_default(data, "value", 0);
-
-        machine_mouse(mon->machine, !strcmp(axis, "x") ? value : 0, !strcmp(axis, "y") ? value : 0,
-                      NULL, false);
-        return true;
-    }
-    if (!strcmp(type, "btn")) {
-        machine_mouse(mon->machine, 0, 0,
-                      json_object_get_string_member_with_default(data, "button", ""),
-                      json_object_get_boolean_member_with_default(data, "down", FALSE));
-        return true;
-    }
-    return false;
 }
 
-static JsonNode *cmd_input_send_event(void *opaque, JsonObject *args, struct qmp_fds *in,
-                                      struct qmp_fds *out, GError **error)
+static void port_closed(struct monitor_port *p)
 {
-    struct monitor *mon = opaque;
-    JsonNode *node = args ? json_object_get_member(args, "events") : NULL;
-    JsonArray *events = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    struct machine *m = p->mon->machine;
 
-    for (unsigned i = 0; events && i < json_array_get_length(events); i++) {
-        JsonNode *e = json_array_get_element(events, i);
-
-        if (!JSON_NODE_HOLDS_OBJECT(e) || !input_event(mon, json_node_get_object(e))) {
-            fail(error, "events: unknown event; use key, rel and btn");
-            return NULL;
-        }
+    loop_remove(m->loop, qmp_fd(p->qmp));
+    qmp_free(p->qmp);
+    p->qmp = NULL;
+    if (p->listen_fd >= 0) {
+        loop_modify(m->loop, p->listen_fd, EPOLLIN);
     }
-    if (!events) {
-        fail(error, "events: give an array of events");
-    }
-    return NULL;
-}
-
-static JsonNode *cmd_query_version(void *opaque, JsonObject *args, struct qmp_fds *in,
-                                   struct qmp_fds *out, GError **error)
-{
-    JsonObject *o = json_object_new();
-
-    json_object_set_string_member(o, "package", "cleave-dm " CLEAVE_VERSION);
-    return node_object(o);
-}
-
-static const struct qmp_command commands[] = {
-    {"query-status", cmd_query_status},
-    {"query-version", cmd_query_version},
-    {"cont", cmd_cont},
-    {"stop", cmd_stop},
-    {"system_reset", cmd_system_reset},
-    {"screendump", cmd_screendump},
-    {"screen-text", cmd_screen_text},
-    {"send-key", cmd_send_key},
-    {"input-send-event", cmd_input_send_event},
-    {"quit", cmd_quit},
-    {NULL, NULL},
-};
-
-/* --- the socket --- */
-
-static void monitor_ready(void *opaque, uint32_t events)
-{
-    struct monitor *mon = opaque;
-    struct loop *loop = mon->machine->loop;
-
-    if (!qmp_process(mon->qmp)) {
+    if (p->ends) {
         log_info("the monitor has gone; ending");
-        machine_stop(mon->machine);
-        machine_flush_disks(mon->machine);
-        loop->quit = true;
+        machine_stop(m);
+        machine_flush_disks(m);
+        m->loop->quit = true;
+    }
+}
+
+static void port_rearm(struct monitor_port *p)
+{
+    loop_modify(p->mon->machine->loop, qmp_fd(p->qmp),
+                EPOLLIN | (qmp_wants_write(p->qmp) ? (uint32_t)EPOLLOUT : 0));
+}
+
+static void later_send(void *opaque)
+{
+    struct monitor *mon = opaque;
+    struct later *l;
+
+    while ((l = g_queue_pop_head(&mon->later))) {
+        monitor_event(mon, l->event, l->data);
+        g_free(l);
+    }
+}
+
+static void port_ready(void *opaque, uint32_t events)
+{
+    struct monitor_port *p = opaque;
+
+    if (!p->qmp) {
         return;
     }
-    loop_modify(loop, qmp_fd(mon->qmp),
-                EPOLLIN | (qmp_wants_write(mon->qmp) ? (uint32_t)EPOLLOUT : 0));
+    if (!qmp_process(p->qmp)) {
+        port_closed(p);
+    } else {
+        port_rearm(p);
+    }
+    later_send(p->mon);
 }
 
-struct monitor *monitor_new(struct machine *m, int fd)
+static void port_serve(struct monitor_port *p, int fd)
+{
+    p->qmp = qmp_server_new(fd, "cleave-dm " CLEAVE_VERSION,
+                            (const struct qmp_command *)(void *)p->mon->commands->data, p->mon);
+    loop_add(p->mon->machine->loop, qmp_fd(p->qmp), EPOLLIN, port_ready, p);
+    port_rearm(p);
+}
+
+static void port_new(struct monitor *mon, const struct dm_chardev *c)
+{
+    struct monitor_port *p = g_new0(struct monitor_port, 1);
+
+    p->mon = mon;
+    p->listen_fd = c->listen_fd;
+    p->ends = !c->is_socket;
+    g_ptr_array_add(mon->ports, p);
+    if (p->listen_fd >= 0) {
+        loop_add(mon->machine->loop, p->listen_fd, c->fd < 0 ? EPOLLIN : 0, port_accept, p);
+    }
+    if (c->fd >= 0) {
+        port_serve(p, c->fd);
+    }
+}
+
+/* --- all of them --- */
+
+static void commands_add(struct monitor *mon, const struct qmp_command *c)
+{
+    for (; c->name; c++) {
+        g_array_append_vals(mon->commands, c, 1);
+    }
+}
+
+struct monitor *monitors_new(struct machine *m)
 {
     struct monitor *mon = g_new0(struct monitor, 1);
 
     mon->machine = m;
-    mon->qmp = qmp_server_new(fd, "cleave-dm " CLEAVE_VERSION, commands, mon);
-    loop_add(m->loop, qmp_fd(mon->qmp), EPOLLIN, monitor_ready, mon);
-    return mon;
+    mon->ports = g_ptr_array_new();
+    mon->commands = g_array_new(TRUE, TRUE, sizeof(struct qmp_command));
+    g_queue_init(&mon->later);
+    for (unsigned i = 0; i < MONITOR_MAX_FDSETS; i++) {
+        mon->fdset[i].fd = -1;
+    }
+    commands_add(mon, qmp_run_commands);
+    commands_add(mon, qmp_query_commands);
+    commands_add(mon, qmp_block_commands);
+    commands_add(mon, qmp_input_commands);
+    commands_add(mon, qom_commands);
+    commands_add(mon, hmp_commands);
+    for (unsigned i = 0; i < m->o->nmonitors; i++) {
+        port_new(mon, options_chardev_find(m->o, m->o->monitor[i]));
+    }
+    return m->o->nmonitors ? mon : NULL;
 }
 
 void monitor_event(struct monitor *mon, const char *event, JsonObject *data)
 {
-    if (mon) {
-        qmp_event(mon->qmp, event, data);
-        monitor_ready(mon, 0);
-    } else if (data) {
+    for (unsigned i = 0; mon && i < mon->ports->len; i++) {
+        struct monitor_port *p = mon->ports->pdata[i];
+
+        if (p->qmp) {
+            qmp_event(p->qmp, event, data ? json_object_ref(data) : NULL);
+            port_rearm(p);
+        }
+    }
+    if (data) {
         json_object_unref(data);
     }
+}
+
+void monitor_event_later(struct monitor *mon, const char *event, JsonObject *data)
+{
+    struct later *l;
+
+    if (!mon) {
+        json_object_unref(data);
+        return;
+    }
+    l = g_new(struct later, 1);
+    *l = (struct later){event, data};
+    g_queue_push_tail(&mon->later, l);
+    loop_defer(mon->machine->loop, later_send, mon);
 }

@@ -1,18 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The monitor socket of the device model: docs/architecture.md lists its commands. */
+/*
+ * The monitors of the device model: any number of QMP connections that see the same machine. The
+ * commands are in qmp_*.c, qom.c and hmp.c; docs/architecture.md lists those that `cleave` uses.
+ */
 #ifndef CLEAVE_DM_MONITOR_H
 #define CLEAVE_DM_MONITOR_H
 
 #include <json-glib/json-glib.h>
+#include <stdbool.h>
 
 struct machine;
 struct monitor;
 
-/* Serves `fd` (taken over) from the machine's loop. The monitor lives until the process ends; when
- * the other end hangs up, the process does. */
-struct monitor *monitor_new(struct machine *m, int fd);
+/*
+ * Serves the monitors that the options name from the machine's loop, until the process ends. NULL:
+ * none is named. When the other end of an inherited descriptor hangs up, the process ends; a server
+ * socket takes the next client.
+ */
+struct monitor *monitors_new(struct machine *m);
 
-/* `data` is consumed and may be NULL; `mon` NULL: nobody listens. */
+/* To all of them. `data` is consumed and may be NULL; `mon` NULL: nobody listens. */
 void monitor_event(struct monitor *mon, const char *event, JsonObject *data);
+
+/* The same, but behind the reply of a command that is being carried out. */
+void monitor_event_later(struct monitor *mon, const char *event, JsonObject *data);
 
 #endif

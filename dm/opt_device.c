@@ -43,7 +43,7 @@ void drive_properties(struct optlist *l, struct dm_drive *d)
     d->cylinders =
         (uint32_t)optlist_number(l, "cyls", d->cylinders, 0, d->cdrom ? 0 : IDE_MAX_CYLINDERS);
     d->heads = (uint32_t)optlist_number(l, "heads", d->heads, 0, d->cdrom ? 0 : 16);
-    d->sectors = (uint32_t)optlist_number(l, "secs", d->sectors, 0, d->cdrom ? 0 : 255);
+    d->sectors = (uint32_t)optlist_number(l, "secs", d->sectors, 0, d->cdrom ? 0 : 63);
     d->translation =
         (enum dm_translation)optlist_choice(l, "bios-chs-trans", translation, (int)d->translation);
     if (!d->cylinders != !d->heads || !d->heads != !d->sectors) {

@@ -717,7 +717,8 @@ void options_parse(struct dm_options *o, int argc, char **argv)
     if (!o->sandbox_given) {
         o->sandbox = o->accel != ACCEL_QTEST;
     }
-    o->qmp_fd = o->nmonitors ? options_chardev(o, o->monitor[0]) : -1;
+    /* Under a hypervisor a monitor says when: it has to start the core, too. */
+    o->paused |= o->accel == ACCEL_CLEAVE && o->nmonitors;
 }
 
 const struct dm_chardev *options_chardev_find(const struct dm_options *o, const char *id)

@@ -96,7 +96,6 @@ struct dm_options {
     int vram_fd;
     int bios_fd;
     int vgabios_fd;
-    int qmp_fd; /* of the first monitor */
     int log_fd;
     bool verbose;
     uint32_t memory_mib;
@@ -138,7 +137,7 @@ struct dm_options {
 
     const char *qtest;     /* -qtest's argument as given, or NULL */
     const char *qtest_log; /* -qtest-log's, or NULL */
-    bool paused;           /* -S */
+    bool paused;           /* -S, or somebody else says cont */
     const char *name;      /* or NULL */
     bool has_uuid;
     uint8_t uuid[16];

@@ -2,6 +2,8 @@
 /* The wiring list of machine cleave-1. */
 #include "pc.h"
 
+#include <string.h>
+
 #include <errno.h>
 
 #define IRQ_KEYBOARD 1u
@@ -137,6 +139,9 @@ static int disks_init(struct pc *p)
 
         ide.drive[i].kind = !d->present ? IDE_KIND_NONE : d->cdrom ? IDE_KIND_CD : IDE_KIND_DISK;
         ide.drive[i].blk = d->blk;
+        ide.drive[i].serial = d->serial;
+        ide.drive[i].firmware = d->firmware;
+        ide.drive[i].model = d->model;
         if (is_disk(d)) {
             ide.drive[i].cylinders = d->cylinders;
             ide.drive[i].heads = d->heads;
@@ -193,9 +198,43 @@ static int debug_init(struct pc *p)
         rc = debugcon_init(&p->debugcon[i], &p->hw, port[i], p->cfg.debugcon);
     }
     if (!rc && p->cfg.debug_exit) {
-        rc = debug_exit_init(&p->debug_exit, &p->hw, 0x501);
+        rc = debug_exit_init(&p->debug_exit, &p->hw, p->cfg.debug_exit);
     }
     return rc;
+}
+
+static void panicked(void *opaque, uint8_t bits)
+{
+    struct pc *p = opaque;
+
+    if (p->cfg.hooks.panic) {
+        p->cfg.hooks.panic(p->cfg.hooks.opaque, bits);
+    }
+}
+
+static void watchdog_expired(void *opaque)
+{
+    struct pc *p = opaque;
+
+    if (p->cfg.hooks.watchdog) {
+        p->cfg.hooks.watchdog(p->cfg.hooks.opaque);
+    }
+}
+
+/* What a machine has only when asked. */
+static int extras_init(struct pc *p)
+{
+    const struct pc_config *c = &p->cfg;
+    struct pvpanic_config panic = {c->pvpanic, c->pvpanic_events, panicked, p};
+    struct ib700_config dog = {watchdog_expired, p};
+    struct pc_testdev_config test = {.iomem = c->testdev};
+    int rc = c->pvpanic ? pvpanic_init(&p->pvpanic, &p->hw, &panic) : 0;
+
+    for (unsigned i = 0; i < TESTDEV_LINES; i++) {
+        test.irq[i] = isa_irq(p, i);
+    }
+    rc = rc || !c->ib700 ? rc : ib700_init(&p->ib700, &p->hw, &dog);
+    return rc || !c->testdev ? rc : pc_testdev_init(&p->testdev, &p->hw, &test);
 }
 
 static int nvram_init(struct pc *p)
@@ -206,7 +245,8 @@ static int nvram_init(struct pc *p)
         .ram_above_4g = memory_high(c->memory_mib, c->firmware_qemu),
         .vcpus = c->vcpus,
         .floppy_type = {fdc_cmos_type(&p->fdc, 0), fdc_cmos_type(&p->fdc, 1)},
-        .boot_order = c->boot_order,
+        .boot_order = c->boot_once ? c->boot_once : c->boot_order,
+        .any_floppy = c->any_floppy,
         .century = 20,
         .map_ports = !c->chips};
     struct fw_cfg_config fw = {.vcpus = (uint16_t)c->vcpus,
@@ -215,8 +255,14 @@ static int nvram_init(struct pc *p)
     struct firmware_tables_config tables = {.memory_mib = c->memory_mib,
                                             .vcpus = c->vcpus,
                                             .boot_menu = c->boot_menu,
-                                            .firmware_qemu = c->firmware_qemu};
+                                            .firmware_qemu = c->firmware_qemu,
+                                            .has_reboot_timeout = c->has_reboot_timeout,
+                                            .reboot_timeout = c->reboot_timeout,
+                                            .has_splash_time = c->has_splash_time,
+                                            .splash_time = c->splash_time,
+                                            .has_uuid = c->has_uuid};
 
+    memcpy(tables.uuid, c->uuid, sizeof(tables.uuid));
     for (unsigned i = 0; i < IDE_DRIVES; i++) {
         const struct pc_drive *d = &c->ide[i];
 
@@ -266,6 +312,9 @@ static int memory_init(struct pc *p)
 
 void pc_reset(struct pc *p, enum reset_kind kind)
 {
+    if (kind == RESET_HARD) {
+        cmos_set_boot_order(&p->cmos, p->cfg.boot_order);
+    }
     pc_chips_hold(&p->chips);
     arena_reset(&p->arena, kind);
     if (p->cfg.chips) {
@@ -288,9 +337,10 @@ int pc_init(struct pc *p, const struct pc_config *cfg)
         const char *what;
         int (*init)(struct pc *p);
     } step[] = {
-        {"clock", clock_add_first}, {"chipset", chipset_init}, {"disks", disks_init},
-        {"display", display_init},  {"serial", serial_init},   {"debug ports", debug_init},
-        {"nvram", nvram_init},      {"chips", chips_init},     {"memory", memory_init},
+        {"clock", clock_add_first},     {"chipset", chipset_init}, {"disks", disks_init},
+        {"display", display_init},      {"serial", serial_init},   {"debug ports", debug_init},
+        {"nvram", nvram_init},          {"chips", chips_init},     {"memory", memory_init},
+        {"extra devices", extras_init},
     };
 
     p->cfg = *cfg;

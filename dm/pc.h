@@ -22,6 +22,8 @@
 #include "ide/ide.h"
 #include "input/i8042.h"
 #include "input/port92.h"
+#include "misc/pc_testdev.h"
+#include "misc/pvpanic.h"
 #include "nvram/cmos.h"
 #include "nvram/fw_cfg.h"
 #include "pc_chips.h"
@@ -29,6 +31,7 @@
 #include "pci/pci.h"
 #include "pci/piix3.h"
 #include "vga/vga.h"
+#include "watchdog/ib700.h"
 
 /* Memory objects besides guest RAM. */
 #define OBJECT_VRAM   1u
@@ -49,6 +52,9 @@ struct pc_drive {
     uint8_t heads;
     uint8_t sectors;
     uint8_t translation; /* enum cmos_translation's values: CMOS byte 39h */
+    const char *serial;  /* IDE: what IDENTIFY tells; NULL: ours */
+    const char *firmware;
+    const char *model;
 };
 
 /* A memory object as this process sees it; size 0: there is none. */
@@ -71,6 +77,8 @@ struct pc_hooks {
     void (*function_added)(void *opaque, uint8_t devfn);
     void (*port92)(void *opaque, uint16_t port, uint8_t value);
     void (*gsi)(void *opaque, unsigned n, int level); /* with chips: see struct pc_chips_config */
+    void (*panic)(void *opaque, uint8_t bits);        /* pvpanic: PVPANIC_ bits */
+    void (*watchdog)(void *opaque);                   /* has expired */
     void *opaque;
 };
 
@@ -93,11 +101,23 @@ struct pc_config {
     struct chr *serial[PC_SERIAL_PORTS]; /* NULL: a port with nothing plugged in */
     struct chr *debugcon;
     const char *boot_order; /* letters a, c, d, n */
+    const char *boot_once;  /* until the first reset, or NULL */
     bool boot_menu;
-    bool debug_exit;
-    bool chips;     /* clock chips and interrupt controllers are here, not in a hypervisor */
-    bool ram_areas; /* the memory map lists guest RAM, too: nobody else shows it */
-    int64_t epoch;  /* with chips: time of day at guest time 0, seconds since 1970 */
+    bool any_floppy; /* boot floppies without signature, too */
+    bool has_reboot_timeout;
+    int32_t reboot_timeout; /* these: struct firmware_tables_config */
+    bool has_splash_time;
+    uint16_t splash_time;
+    bool has_uuid;
+    uint8_t uuid[16];
+    uint16_t debug_exit; /* its port, 0: none */
+    uint16_t pvpanic;    /* likewise */
+    uint8_t pvpanic_events;
+    bool ib700;
+    uint8_t *testdev; /* TESTDEV_IOMEM bytes for a pc-testdev, NULL: none */
+    bool chips;       /* clock chips and interrupt controllers are here, not in a hypervisor */
+    bool ram_areas;   /* the memory map lists guest RAM, too: nobody else shows it */
+    int64_t epoch;    /* with chips: time of day at guest time 0, seconds since 1970 */
     struct pc_hooks hooks;
 };
 
@@ -127,6 +147,9 @@ struct pc {
     struct ns16550 serial[PC_SERIAL_PORTS];
     struct debugcon debugcon[2];
     struct debug_exit debug_exit;
+    struct pvpanic pvpanic;
+    struct ib700 ib700;
+    struct pc_testdev testdev;
     struct cmos cmos;
     struct fw_cfg fw_cfg;
     struct pc_chips chips;

@@ -382,6 +382,27 @@ static const struct qmp_command *command_find(const struct qmp *q, const char *n
     return NULL;
 }
 
+static GQuark error_domain(void)
+{
+    return g_quark_from_static_string("cleave-qmp");
+}
+
+void qmp_set_error(GError **error, enum qmp_error_class class, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    char *text = g_strdup_vprintf(format, ap);
+    va_end(ap);
+    g_set_error_literal(error, error_domain(), (int)class, text);
+    g_free(text);
+}
+
+static const char *error_class(const GError *error)
+{
+    static const char *const names[] = {"GenericError", "DeviceNotFound", "DeviceNotActive"};
+    return error->domain == error_domain() ? names[error->code] : names[QMP_GENERIC_ERROR];
+}
+
 static void command_run(struct qmp *q, const struct qmp_command *c, JsonObject *args, JsonNode *id,
                         struct qmp_fds *in)
 {
@@ -389,7 +410,7 @@ static void command_run(struct qmp *q, const struct qmp_command *c, JsonObject *
     GError *error = NULL;
     JsonNode *value = c->handler(q->opaque, args, in, &out, &error);
     if (error) {
-        reply_error(q, id, "GenericError", error->message);
+        reply_error(q, id, error_class(error), error->message);
         g_error_free(error);
         g_clear_pointer(&value, json_node_unref);
     } else {

@@ -34,6 +34,11 @@ struct qmp_fds {
 typedef JsonNode *(*qmp_handler)(void *opaque, JsonObject *args, struct qmp_fds *in,
                                  struct qmp_fds *out, GError **error);
 
+/* What a handler's error becomes where "GenericError" is not the class that clients look for. */
+enum qmp_error_class { QMP_GENERIC_ERROR, QMP_DEVICE_NOT_FOUND, QMP_DEVICE_NOT_ACTIVE };
+void qmp_set_error(GError **error, enum qmp_error_class class, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+
 struct qmp_command {
     const char *name;
     qmp_handler handler;

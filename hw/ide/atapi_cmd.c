@@ -96,6 +96,17 @@ static void inquiry(struct ide_drive *d, const uint8_t *packet)
     atapi_reply(d, 36, be16(packet + 3));
 }
 
+static void tray_move(struct ide_drive *d, bool open)
+{
+    struct ide *ide = d->ch->ide;
+    bool moved = d->s->tray_open != open;
+
+    d->s->tray_open = open;
+    if (moved && ide->tray_moved) {
+        ide->tray_moved(ide->tray_opaque, d->index, open);
+    }
+}
+
 /*
  * LoEj moves the tray; with a power condition the other bits mean nothing. A locked tray stays shut
  * (MMC-4, 6.42).
@@ -110,7 +121,7 @@ static void start_stop_unit(struct ide_drive *d, const uint8_t *packet)
             atapi_check(d, SENSE_ILLEGAL_REQUEST, 0x53, 0x02);
             return;
         }
-        d->s->tray_open = !start;
+        tray_move(d, !start);
     }
     atapi_good(d);
 }

@@ -36,8 +36,11 @@ struct ide_drive_config {
     enum ide_kind kind;
     struct blk *blk;
     uint16_t cylinders;
-    uint8_t heads;   /* 1..16 */
-    uint8_t sectors; /* 1..63 */
+    uint8_t heads;      /* 1..16 */
+    uint8_t sectors;    /* 1..63 */
+    const char *serial; /* what IDENTIFY tells, at most 20, 8 and 40 characters; NULL: ours */
+    const char *firmware;
+    const char *model;
 };
 
 struct ide_config {
@@ -139,6 +142,9 @@ struct ide_drive {
     uint16_t cylinders; /* default geometry */
     uint8_t heads;
     uint8_t sectors;
+    const char *serial; /* NULL: ours */
+    const char *firmware;
+    const char *model;
     struct ide_channel *ch;
     struct ide_drive_state *s;
 };
@@ -166,6 +172,9 @@ struct ide {
     struct pci_function fn;
     struct region bm_ports;
     struct ide_channel channel[IDE_CHANNELS];
+    /* The guest has moved a CD drive's tray; may be NULL. Set after ide_init(). */
+    void (*tray_moved)(void *opaque, unsigned drive, bool open);
+    void *tray_opaque;
 };
 
 /*
@@ -180,6 +189,13 @@ int ide_init(struct ide *ide, const struct hw *hw, struct pci_bus *bus,
  * progress fails as it does when a disc is pulled out. -EINVAL when that is no CD drive.
  */
 int ide_media_change(struct ide *ide, unsigned drive, struct blk *blk);
+
+/*
+ * The host opens or closes the tray of CD drive `drive`, with the medium in it. A read in progress
+ * fails. -EINVAL when that is no CD drive.
+ */
+int ide_tray_move(struct ide *ide, unsigned drive, bool open);
+bool ide_tray_open(const struct ide *ide, unsigned drive);
 
 /* Whether the guest has locked the tray (PREVENT ALLOW MEDIUM REMOVAL). */
 bool ide_tray_locked(const struct ide *ide, unsigned drive);

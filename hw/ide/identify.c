@@ -31,9 +31,9 @@ static void names_put(const struct ide_drive *d, uint8_t *buf, const char *model
     char serial[] = "CL00001";
 
     serial[6] = (char)('1' + d->index);
-    string_put(buf, 10, 10, serial);
-    string_put(buf, 23, 4, FIRMWARE);
-    string_put(buf, 27, 20, model);
+    string_put(buf, 10, 10, d->serial ? d->serial : serial);
+    string_put(buf, 23, 4, d->firmware ? d->firmware : FIRMWARE);
+    string_put(buf, 27, 20, d->model ? d->model : model);
 }
 
 /* Words 53, 62-68, 88: transfer modes, with the selected one. */

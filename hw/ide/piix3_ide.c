@@ -140,6 +140,9 @@ static int drive_init(struct ide_channel *ch, unsigned unit, const struct ide_dr
     d->kind = cfg->kind;
     d->index = ch->n * 2 + unit;
     d->blk = cfg->kind == IDE_KIND_NONE ? NULL : cfg->blk;
+    d->serial = cfg->serial;
+    d->firmware = cfg->firmware;
+    d->model = cfg->model;
     d->ch = ch;
     d->s = &ch->s->drive[unit];
     if (d->kind == IDE_KIND_DISK && ata_sectors(d) == 0) {
@@ -196,32 +199,62 @@ int ide_init(struct ide *ide, const struct hw *hw, struct pci_bus *bus,
 
 /* --- media --- */
 
-int ide_media_change(struct ide *ide, unsigned drive, struct blk *blk)
+static struct ide_drive *cd_drive(struct ide *ide, unsigned drive)
 {
-    struct ide_channel *ch;
-    struct ide_drive *d;
-    bool reading;
+    struct ide_drive *d = drive < IDE_DRIVES ? &ide->channel[drive / 2].drive[drive % 2] : NULL;
 
-    if (drive >= IDE_DRIVES || ide->channel[drive / 2].drive[drive % 2].kind != IDE_KIND_CD) {
-        return -EINVAL;
-    }
-    ch = &ide->channel[drive / 2];
-    d = &ch->drive[drive % 2];
-    reading = ide_selected(ch) == d &&
-              (ch->s->work == IDE_WORK_CD_READ || ch->s->work == IDE_WORK_CD_READ_DMA);
+    return d && d->kind == IDE_KIND_CD ? d : NULL;
+}
+
+/* The medium becomes another, comes or goes: a read in progress fails. */
+static void medium_replace(struct ide_drive *d, struct blk *blk, bool open)
+{
+    struct ide_channel *ch = d->ch;
+    bool there = blk_present(blk) && !open;
+    bool reading = ide_selected(ch) == d &&
+                   (ch->s->work == IDE_WORK_CD_READ || ch->s->work == IDE_WORK_CD_READ_DMA);
+
     if (reading && ch->s->phase != IDE_PIO_IN) {
         ide_cancel(ch);
     }
     d->blk = blk;
-    d->s->tray_open = 0;
-    d->s->media_change = blk_present(blk) ? 2 : 0;
-    d->s->media_event = blk_present(blk) ? 2 : 3;
+    d->s->tray_open = open;
+    d->s->media_change = there ? 2 : 0;
+    d->s->media_event = there ? 2 : 3;
     if (reading && ch->s->phase != IDE_PIO_IN) {
         atapi_check(d, SENSE_MEDIUM_ERROR, 0x11, 0x00);
     } else if (reading) {
         ch->s->left = 0; /* what was read before may still be taken; the rest is gone */
     }
+}
+
+int ide_media_change(struct ide *ide, unsigned drive, struct blk *blk)
+{
+    struct ide_drive *d = cd_drive(ide, drive);
+
+    if (!d) {
+        return -EINVAL;
+    }
+    medium_replace(d, blk, false);
     return 0;
+}
+
+int ide_tray_move(struct ide *ide, unsigned drive, bool open)
+{
+    struct ide_drive *d = cd_drive(ide, drive);
+
+    if (!d) {
+        return -EINVAL;
+    }
+    if (ide_tray_open(ide, drive) != open) {
+        medium_replace(d, d->blk, open);
+    }
+    return 0;
+}
+
+bool ide_tray_open(const struct ide *ide, unsigned drive)
+{
+    return drive < IDE_DRIVES && ide->channel[drive / 2].drive[drive % 2].s->tray_open;
 }
 
 bool ide_tray_locked(const struct ide *ide, unsigned drive)

@@ -112,7 +112,7 @@ static void fill_disks(uint8_t *ram, const struct cmos_config *c)
     }
 }
 
-/* Bit 0 of CMOS_BOOT_3 stays 0: the boot sector of a floppy must carry its signature. */
+/* Bit 0 of CMOS_BOOT_3: 0 where the boot sector of a floppy must carry its signature. */
 static void fill_contents(const struct cmos *c, uint8_t *ram)
 {
     memset(ram, 0, CMOS_SIZE);
@@ -120,7 +120,7 @@ static void fill_contents(const struct cmos *c, uint8_t *ram)
     fill_floppies(ram, &c->config);
     fill_disks(ram, &c->config);
     ram[CMOS_BOOT_1_2] = (uint8_t)(c->boot[1] << 4 | c->boot[0]);
-    ram[CMOS_BOOT_3] = (uint8_t)(c->boot[2] << 4);
+    ram[CMOS_BOOT_3] = (uint8_t)(c->boot[2] << 4 | c->config.any_floppy);
     ram[CMOS_CENTURY] = (uint8_t)(c->config.century / 10 << 4 | c->config.century % 10);
     ram[CMOS_CPUS] = (uint8_t)(c->config.vcpus - 1);
 }
@@ -219,9 +219,16 @@ static const struct device_class cmos_class = {
     .resume = cmos_resume,
 };
 
+void cmos_set_boot_order(struct cmos *c, const char *letters)
+{
+    letters = letters ? letters : "";
+    for (unsigned i = 0; i < CMOS_BOOT_ORDER; i++) {
+        c->boot[i] = *letters ? boot_code(*letters++) : 0;
+    }
+}
+
 int cmos_init(struct cmos *c, const struct hw *hw, const struct cmos_config *config)
 {
-    const char *letter = config->boot_order ? config->boot_order : "";
     int err = arena_add(hw->arena, &c->dev, &cmos_class, "cmos");
 
     if (err) {
@@ -230,9 +237,7 @@ int cmos_init(struct cmos *c, const struct hw *hw, const struct cmos_config *con
     c->s = c->dev.state;
     c->config = *config;
     c->config.boot_order = NULL;
-    for (unsigned i = 0; i < CMOS_BOOT_ORDER; i++) {
-        c->boot[i] = *letter ? boot_code(*letter++) : 0;
-    }
+    cmos_set_boot_order(c, config->boot_order);
     if (!config->map_ports) {
         return 0;
     }

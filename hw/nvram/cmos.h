@@ -33,6 +33,7 @@ struct cmos_config {
     uint8_t floppy_type[2]; /* CMOS codes: 0 none, 1 360K, 2 1.2M, 3 720K, 4 1.44M, 5 2.88M */
     struct cmos_disk disk[CMOS_DISKS];
     const char *boot_order; /* up to three letters of a, c, d, n */
+    bool any_floppy;        /* boot floppies without the boot sector's signature, too */
     uint8_t century;        /* 19 or 20 */
     bool map_ports;         /* false where the clock chip dispatches ports 70h/71h for both */
 };
@@ -46,6 +47,9 @@ struct cmos {
 };
 
 int cmos_init(struct cmos *c, const struct hw *hw, const struct cmos_config *config);
+
+/* Another boot order, from the next reset on. */
+void cmos_set_boot_order(struct cmos *c, const char *letters);
 
 /* For a clock chip that dispatches both ports; `cmos` is a struct cmos. Index 14-127. */
 uint8_t cmos_byte_read(void *cmos, uint8_t index);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Monitor commands: whether the guest runs. */
+#include <string.h>
+
+#include "qmp_int.h"
+
+QMP_COMMAND(cmd_query_status)
+{
+    struct monitor *mon = opaque;
+    JsonObject *o = json_object_new();
+
+    json_object_set_string_member(o, "status", machine_status(mon->machine));
+    json_object_set_boolean_member(o, "running", mon->machine->loop->running);
+    json_object_set_boolean_member(o, "singlestep", FALSE);
+    return node_object(o);
+}
+
+/* A guest that has crashed or switched itself off goes on only by way of a reset. */
+QMP_COMMAND(cmd_cont)
+{
+    struct monitor *mon = opaque;
+    const char *why = mon->machine->run.stopped;
+
+    if (why && (!strcmp(why, "guest-panicked") || !strcmp(why, "shutdown"))) {
+        return fail(error, "Resetting the Virtual Machine is required");
+    }
+    runstate_cont(mon->machine);
+    return NULL;
+}
+
+QMP_COMMAND(cmd_stop)
+{
+    struct monitor *mon = opaque;
+
+    runstate_stop(mon->machine, NULL);
+    machine_stop(mon->machine);
+    machine_flush_consoles(mon->machine);
+    return NULL;
+}
+
+QMP_COMMAND(cmd_system_reset)
+{
+    struct monitor *mon = opaque;
+
+    runstate_reset(mon->machine, false, "host-qmp-system-reset");
+    return NULL;
+}
+
+/* The power button is in the hypervisor core, where the ACPI timer is. */
+QMP_COMMAND(cmd_system_powerdown)
+{
+    struct monitor *mon = opaque;
+
+    if (mon->machine->o->accel == ACCEL_CLEAVE) {
+        return fail(error, "the power button is the hypervisor core's; use `cleave shutdown`");
+    }
+    monitor_event(mon, "POWERDOWN", NULL);
+    return NULL;
+}
+
+QMP_COMMAND(cmd_inject_nmi)
+{
+    struct monitor *mon = opaque;
+
+    if (mon->machine->o->accel == ACCEL_CLEAVE) {
+        return fail(error, "the CPUs are the hypervisor core's; send it the NMI");
+    }
+    return NULL; /* no CPU is there to take it */
+}
+
+QMP_COMMAND(cmd_quit)
+{
+    struct monitor *mon = opaque;
+    JsonObject *data = json_object_new();
+
+    machine_stop(mon->machine);
+    machine_flush_disks(mon->machine);
+    json_object_set_boolean_member(data, "guest", FALSE);
+    json_object_set_string_member(data, "reason", "host-qmp-quit");
+    monitor_event(mon, "SHUTDOWN", data);
+    mon->machine->loop->quit = true;
+    return NULL;
+}
+
+const struct qmp_command qmp_run_commands[] = {
+    {"query-status", cmd_query_status},
+    {"cont", cmd_cont},
+    {"stop", cmd_stop},
+    {"system_reset", cmd_system_reset},
+    {"system_powerdown", cmd_system_powerdown},
+    {"inject-nmi", cmd_inject_nmi},
+    {"quit", cmd_quit},
+    {NULL, NULL},
+};
