@@ -17,6 +17,7 @@
 
 #include "log.h"
 #include "post.h"
+#include "sandbox.h"
 #include "spin.h"
 #include "trace.h"
 #include "vcpu.h"
@@ -393,6 +394,7 @@ void hv_create(struct hv *hv, const struct hv_config *cfg)
     create_vm(hv);
     irq_create(hv);
     mem_create(hv);
+    hv_sandbox_isolate(hv);
     chips_create(hv);
     for (unsigned i = 0; i < hv->nvcpus; i++) {
         vcpu_create(hv, i);

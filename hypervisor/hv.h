@@ -73,6 +73,8 @@ struct hv_config {
     int core_fd;
     int monitor_fd;
     int trace_fd; /* -1: off */
+    bool sandbox;
+    const char *runas; /* UID:GID, NULL: stay */
 };
 
 /* One vCPU. Its thread owns everything but the atomics. */

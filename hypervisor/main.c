@@ -13,6 +13,7 @@
 #include "hv.h"
 #include "log.h"
 #include "monitor.h"
+#include "sandbox.h"
 
 #define MIB         (1ull << 20)
 #define MIN_MEMORY  2u       /* MiB */
@@ -35,6 +36,8 @@ enum {
     OPT_DOMID,
     OPT_UUID,
     OPT_RAW_LOADER,
+    OPT_RUNAS,
+    OPT_NO_SANDBOX,
 };
 
 static const struct option options[] = {
@@ -53,6 +56,8 @@ static const struct option options[] = {
     {"domid", required_argument, NULL, OPT_DOMID},
     {"uuid", required_argument, NULL, OPT_UUID},
     {"raw-loader", no_argument, NULL, OPT_RAW_LOADER},
+    {"runas", required_argument, NULL, OPT_RUNAS},
+    {"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -122,6 +127,7 @@ static void usage(void)
            "                 --core-fd FD --monitor-fd FD [--log-fd FD] [--trace-fd FD] [-v]\n"
            "                 [--rtc utc|localtime] [--boot-menu] [--machine cleave-1]\n"
            "                 [--domid N] [--uuid UUID] [--raw-loader]\n"
+           "                 [--runas UID:GID] [--no-sandbox]\n"
            "Started by `cleave run`, which hands over the descriptors.\n");
     exit(0);
 }
@@ -185,6 +191,12 @@ static void parse_option(struct settings *s, int opt)
     case OPT_TRACE_FD:
         s->cfg.trace_fd = parse_fd("trace-fd", optarg);
         break;
+    case OPT_RUNAS:
+        s->cfg.runas = optarg;
+        break;
+    case OPT_NO_SANDBOX:
+        s->cfg.sandbox = false;
+        break;
     case 'v':
         s->level = s->level == LOG_WARN ? LOG_INFO : LOG_DEBUG;
         break;
@@ -209,6 +221,12 @@ static void check_settings(const struct hv_config *c)
     }
 }
 
+/* As the first process of a namespace it would not notice otherwise. */
+static void terminated(int sig)
+{
+    _exit(128 + sig);
+}
+
 int main(int argc, char **argv)
 {
     static struct hv hv;
@@ -218,7 +236,8 @@ int main(int argc, char **argv)
                                  .core_fd = -1,
                                  .monitor_fd = -1,
                                  .trace_fd = -1,
-                                 .domid = GUEST_DOMID},
+                                 .domid = GUEST_DOMID,
+                                 .sandbox = true},
                          .log_fd = -1,
                          .level = LOG_WARN};
     int opt;
@@ -238,8 +257,11 @@ int main(int argc, char **argv)
     check_settings(&s.cfg);
     log_init("cleave-hv", s.log_fd, s.level);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGTERM, terminated);
     hv_create(&hv, &s.cfg);
     control_start(&hv);
+    hv_sandbox_seal(&hv);
     monitor_run(&hv);
     hv_destroy(&hv);
     return 0;

@@ -179,7 +179,7 @@ static void dm_event(void *opaque, const char *event, JsonObject *data)
 
 /* Start. */
 
-/* A half that refused its settings has said why; else the one that was killed; else anybody. */
+/* The one that was killed; else a half that refused its settings and has said why; else anybody. */
 static struct half *start_culprit(struct guest *g)
 {
     struct half *const halves[] = {&g->hv, &g->dm};
@@ -190,7 +190,7 @@ static struct half *start_culprit(struct guest *g)
         int rank = 0;
         if (h->ended && !h->killed) {
             bool refused = WIFEXITED(h->status) && WEXITSTATUS(h->status) == STATUS_SETTING;
-            rank = refused && h->errors->len > 0 ? 3 : WIFSIGNALED(h->status) ? 2 : 1;
+            rank = WIFSIGNALED(h->status) ? 3 : refused && h->errors->len > 0 ? 2 : 1;
         }
         if (rank > best_rank) {
             best_rank = rank;

@@ -245,6 +245,11 @@ static void set_trace(struct run_options *o, const char *setting, const char *va
     o->trace = value;
 }
 
+static void set_no_sandbox(struct run_options *o, const char *setting, const char *value)
+{
+    o->no_sandbox = true;
+}
+
 static void set_verbose(struct run_options *o, const char *setting, const char *value)
 {
     o->verbose++;
@@ -278,6 +283,7 @@ static const struct run_option table[] = {
     {"name", "NAME", set_name, "the guest's name for the other commands (guest-PID)"},
     {"log", "FILE", set_log, "messages of all three processes go there"},
     {"trace", "FILE", set_trace, "records every ioreq"},
+    {"no-sandbox", NULL, set_no_sandbox, "does not lock the guest's processes down (debugging)"},
     {"verbose", NULL, set_verbose, "more messages (also -v; twice: still more)"},
     {"help", NULL, set_help, "prints this (also -h)"},
 };

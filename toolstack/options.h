@@ -49,6 +49,7 @@ struct run_options {
     const char *log;
     const char *trace;
     bool rtc_localtime;
+    bool no_sandbox;
     unsigned verbose;
 };
 

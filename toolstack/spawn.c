@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,10 @@
 #include "monitor.h"
 
 #define ERRORS_MAX 8192 /* of a half's first words */
+
+/* Of root's halves: above what systems and containers hand out, two for each monitor. */
+#define USERS_FIRST 1879048192u
+#define USER_NOBODY 65534u
 
 /* An argument list and the descriptors that the program inherits. */
 struct command {
@@ -66,6 +71,35 @@ static void add_fd(struct command *c, const char *option, int fd)
     }
 }
 
+/* Whether a user number means anything here: in a container few do. */
+static bool user_exists(unsigned uid)
+{
+    unsigned inside, outside, count;
+    FILE *f = fopen("/proc/self/uid_map", "re");
+    bool found = false;
+    while (f && !found && fscanf(f, "%u %u %u", &inside, &outside, &count) == 3) {
+        found = uid >= inside && uid - inside < count;
+    }
+    if (f) {
+        fclose(f);
+    }
+    return found;
+}
+
+/* Root's halves become users that nobody else is. */
+static void add_user(struct command *c, const struct guest *g, const char *option, unsigned half)
+{
+    unsigned uid = USERS_FIRST + 2 * (unsigned)getpid() + half;
+    if (g->o.no_sandbox || geteuid() != 0) {
+        return;
+    }
+    uid = user_exists(uid) ? uid : USER_NOBODY;
+    if (user_exists(uid)) {
+        add(c, option);
+        add_printf(c, "%u:%u", uid, uid);
+    }
+}
+
 static void hv_command(const struct guest *g, struct command *c, int core_fd, int monitor_fd)
 {
     const struct run_options *o = &g->o;
@@ -91,6 +125,10 @@ static void hv_command(const struct guest *g, struct command *c, int core_fd, in
     add(c, "cleave-1");
     if (o->boot_menu) {
         add(c, "--boot-menu");
+    }
+    add_user(c, g, "--runas", 0);
+    if (o->no_sandbox) {
+        add(c, "--no-sandbox");
     }
     for (unsigned i = 0; i < o->verbose; i++) {
         add(c, "-v");
@@ -155,6 +193,9 @@ static void dm_command(const struct guest *g, struct command *c, int core_fd, in
         add(c, "-device");
         add(c, "isa-debug-exit,iobase=0x501");
     }
+    add_user(c, g, "-runas", 1);
+    add(c, "-sandbox");
+    add(c, o->no_sandbox ? "off" : "on");
     add(c, "-qmp");
     add_printf(c, "fd:%d", pass(c, monitor_fd));
     if (g->files.log >= 0) {
@@ -185,19 +226,77 @@ void halves_find(struct guest *g)
     }
 }
 
-/* In the child: only async-signal-safe calls from here to the program. */
-_Noreturn static void child_exec(const struct half *h, const struct command *c, int stderr_fd,
-                                 pid_t monitor)
+/* How a half starts: in a process namespace of its own if the host permits that. */
+struct birth {
+    const struct half *h;
+    const struct command *c;
+    int stderr_fd;
+    char uid_map[32]; /* for a user namespace, where that is the way to the other */
+    char gid_map[32];
+};
+
+/*
+ * A child that is the first of its process namespace: it sees nobody to signal or trace, and what
+ * it might start would end with it. Unlike fork(), 0 in the child comes with no handlers run.
+ */
+static pid_t half_fork(struct guest *g, bool *new_user)
 {
+    long pid = -1;
+    *new_user = false;
+    if (!g->o.no_sandbox) {
+        pid = syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+    }
+    if (!g->o.no_sandbox && pid < 0) {
+        *new_user = true;
+        pid = syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+    }
+    if (pid < 0) {
+        *new_user = false;
+        if (!g->o.no_sandbox) {
+            log_info("sandbox: no process namespaces: %s", strerror(errno));
+        }
+        pid = fork();
+    }
+    return (pid_t)pid;
+}
+
+static void child_write(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        if (write(fd, text, strlen(text)) < 0) {
+            return; /* without a number of its own it is a stranger there, no more */
+        }
+        close(fd);
+    }
+}
+
+/* Whether there is no monitor to read what the half says: it ended before PDEATHSIG was set. */
+static bool monitor_gone(int stderr_fd)
+{
+    struct pollfd p = {stderr_fd, 0, 0};
+    return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
+}
+
+/* In the child: only async-signal-safe calls from here to the program. */
+_Noreturn static void child_exec(const struct birth *b, bool new_user)
+{
+    const struct half *h = b->h;
+    const struct command *c = b->c;
     sigset_t none;
+    if (new_user) {
+        child_write("/proc/self/setgroups", "deny");
+        child_write("/proc/self/uid_map", b->uid_map);
+        child_write("/proc/self/gid_map", b->gid_map);
+    }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     setsid(); /* the terminal's signals are the monitor's */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int null = open("/dev/null", O_RDWR);
-    if (getppid() != monitor || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-        dup2(stderr_fd, 2) < 0) {
+    if (monitor_gone(b->stderr_fd) || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+        dup2(b->stderr_fd, 2) < 0) {
         _exit(1);
     }
     for (unsigned i = 0; i < c->fds->len; i++) {
@@ -223,10 +322,14 @@ static bool half_spawn(struct guest *g, struct half *h, struct command *c)
                   strerror(errno));
         return false;
     }
-    pid_t monitor = getpid();
-    h->pid = fork();
+    struct birth b = {.h = h, .c = c, .stderr_fd = pipe_fd[1]};
+    bool new_user;
+    snprintf(b.uid_map, sizeof(b.uid_map), "%u %u 1", geteuid(), geteuid());
+    snprintf(b.gid_map, sizeof(b.gid_map), "%u %u 1", getegid(), getegid());
+    h->pid = half_fork(g, &new_user);
     if (h->pid == 0) {
-        child_exec(h, c, pipe_fd[1], monitor);
+        close(pipe_fd[0]);
+        child_exec(&b, new_user);
     }
     close(pipe_fd[1]);
     h->stderr_fd = pipe_fd[0];
@@ -348,6 +451,10 @@ void half_kill(struct half *h)
 
 char *half_fate(const struct half *h)
 {
+    if (WIFSIGNALED(h->status) && WTERMSIG(h->status) == SIGSYS) {
+        return g_strdup("was killed by its sandbox: it made a system call that it never needs; "
+                        "somebody broke in, or this is a bug");
+    }
     if (WIFSIGNALED(h->status)) {
         return g_strdup_printf("was killed by signal %d (%s)", WTERMSIG(h->status),
                                strsignal(WTERMSIG(h->status)));
