@@ -24,7 +24,8 @@ static struct {
     struct access sent[MAX_SENT];
     unsigned server[MAX_SENT];
     uint64_t answer;
-    uint8_t index; /* the RTC's */
+    uint8_t index;    /* the RTC's */
+    uint8_t chip[14]; /* what was written to its registers */
     bool buffered;
 } w;
 
@@ -55,7 +56,11 @@ bool chips_pio_write(struct hv *hv, uint16_t port, unsigned size, uint32_t val)
         w.index = val & 0x7f;
         return false;
     }
-    return size == 1 && port == 0x71 && w.index < 14;
+    if (size == 1 && port == 0x71 && w.index < 14) {
+        w.chip[w.index] = (uint8_t)val;
+        return true;
+    }
+    return false;
 }
 
 bool chips_mmio_read(struct hv *hv, uint64_t addr, unsigned size, uint64_t *val)
@@ -258,6 +263,15 @@ static void test_rtc_by_index(void)
     out(0x70, 2, 0x550e); /* index, then data */
     g_assert_cmphex(w.sent[w.nsent - 1].addr, ==, 0x71);
     g_assert_cmphex(w.sent[w.nsent - 1].data, ==, 0x55);
+    unsigned sent = w.nsent;
+    out(0x70, 2, 0x120b); /* the same to a register of the core's chip */
+    g_assert_cmphex(w.chip[0x0b], ==, 0x12);
+    out(0x6f, 4, 0x34028000u | 0x0a00); /* from below, over both and beyond */
+    g_assert_cmphex(w.chip[0x0a], ==, 0x02);
+    g_assert_cmphex(in(0x70, 2), ==, 0x4aff);
+    for (; sent < w.nsent; sent++) {
+        g_assert_cmphex(w.sent[sent].addr, !=, 0x71);
+    }
 }
 
 static void test_string_from_core(void)
