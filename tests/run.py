@@ -39,11 +39,19 @@ def build_configure(build, options):
         subprocess.run(["meson", "configure", build, *change], check=True)
 
 
-def suite_run(build, suites, env=None):
-    """Runs suites of tests; the rows of meson's log."""
+def suites_chosen(options):
+    """The suites to run, and their environment."""
+    if options.xen:
+        return ["xen"], {"CLEAVE_XEN_COMPARE": "1"} if options.compare else {}
+    return (QUICK, {"CLEAVE_QUICK": "1"}) if options.quick else (QUICK + SLOW, {})
+
+
+def suite_run(build, suites, env=None, patience=1):
+    """Runs suites of tests, each with `patience` times its time; the rows of meson's log."""
     log = build / "meson-logs" / "testlog.json"
     log.unlink(missing_ok=True)
-    argv = ["meson", "test", "-C", str(build), "--no-stdsplit", "--print-errorlogs"]
+    argv = ["meson", "test", "-C", str(build), "--no-stdsplit", "--print-errorlogs",
+            "--timeout-multiplier", str(patience)]
     for suite in suites:
         argv += ["--suite", suite]
     status = subprocess.run(argv, env=dict(os.environ, **(env or {})), check=False).returncode
@@ -114,18 +122,25 @@ def main():
     parser = argparse.ArgumentParser(description="Builds Cleave and runs its tests.")
     parser.add_argument("--quick", action="store_true",
                         help="unit, qtest, layering and boot tests alone, with a choice of cases")
+    parser.add_argument("--xen", action="store_true",
+                        help="the scenarios under Debian's Xen alone")
+    parser.add_argument("--compare", action="store_true",
+                        help="with --xen: each scenario with QEMU, too, and what differs")
     options = parser.parse_args()
+    if options.compare and not options.xen:
+        parser.error("--compare goes with --xen")
     start = time.monotonic()
     total = Sum()
     build = SOURCE / "build"
+    (build / "xen-compare.txt").unlink(missing_ok=True)
     build_configure(build, {"werror": "true"})
     if subprocess.run(["ninja", "-C", build, "--quiet"], check=False).returncode:
         total.fail("the build")
     else:
-        suites, env = (QUICK, {"CLEAVE_QUICK": "1"}) if options.quick else (QUICK + SLOW, {})
-        for row in suite_run(build, suites, env):
+        suites, env = suites_chosen(options)
+        for row in suite_run(build, suites, env, 3 if options.compare else 1):
             total.row_add(row, "")
-    if not options.quick:
+    if not options.quick and not options.xen:
         asan = SOURCE / "build-asan"
         build_configure(asan, {"werror": "true", "b_sanitize": "address,undefined",
                                "b_lundef": "false"})
@@ -133,6 +148,9 @@ def main():
         env = {"UBSAN_OPTIONS": "halt_on_error=1", "ASAN_OPTIONS": "detect_leaks=0"}
         for row in suite_run(asan, SANITIZED, env):
             total.row_add(row, "sanitized: ")
+    table = build / "xen-compare.txt"
+    if options.compare and table.exists():
+        print(table.read_text(encoding="utf-8"))
     for note in total.notes:
         print(note)
     print(f"run-tests: {time.monotonic() - start:.0f} s")

@@ -123,7 +123,7 @@ def initrd_write(path, kernel):
     archive.close()
 
 
-def root_fill(root, kernel):
+def root_fill(root, kernel, init):
     """The directory that becomes the guest's root file system."""
     for name in ("bin", "sbin", "boot", "dev", "proc", "sys", "tmp"):
         (root / name).mkdir()
@@ -133,7 +133,7 @@ def root_fill(root, kernel):
                              check=True).stdout.split()
     for applet in set(applets) - {"busybox"}:
         (root / "bin" / applet).symlink_to("busybox")
-    (root / "sbin/init").write_text(GUEST_INIT, encoding="ascii")
+    (root / "sbin/init").write_text(init, encoding="ascii")
     (root / "sbin/init").chmod(0o755)
     (root / "boot/vmlinuz").write_bytes(kernel.image.read_bytes())
     initrd_write(root / "boot/initrd", kernel)
@@ -141,15 +141,18 @@ def root_fill(root, kernel):
     (root / "boot/initrd").write_bytes(packed)
 
 
-def disk_make(image, kernel, megabytes=128, append=""):
-    """Writes the whole disk into the file `image`; `append` goes to the kernel's command line."""
+def disk_make(image, kernel, megabytes=128, append="", init=GUEST_INIT):
+    """Writes the whole disk into the file `image`.
+
+    `append` goes to the kernel's command line, `init` is the script that runs in the guest.
+    """
     image = pathlib.Path(image)
     size = megabytes << 20
     with open(image, "wb") as disk:
         disk.truncate(size)
     with tempfile.TemporaryDirectory() as work:
         root = pathlib.Path(work)
-        root_fill(root, kernel)
+        root_fill(root, kernel, init)
         kib = (size - FIRST_SECTOR * SECTOR) >> 10
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O", EXT4_FEATURES, "-d", root,
                         "-E", f"offset={FIRST_SECTOR * SECTOR},root_owner=0:0", "-F", image,

@@ -327,12 +327,20 @@ class Lab:
         raise LabError(f"the emulated machine ended early (QEMU's status {done.returncode})")
 
 
-def missing():
-    """Why the lab cannot run here, as one line; None if it can."""
+def programs_missing():
+    """Which program of this machine is missing, as one line; None if all are there."""
     if not shutil.which("qemu-system-x86_64"):
         return "no qemu-system-x86_64: run ./setup (Debian package qemu-system-x86)"
     if not os.path.exists("/bin/busybox"):
         return "no /bin/busybox: run ./setup (Debian package busybox-static)"
+    return None
+
+
+def missing():
+    """Why the lab cannot run here, as one line; None if it can."""
+    reason = programs_missing()
+    if reason:
+        return reason
     try:
         Kernel()
     except (LabError, OSError, subprocess.SubprocessError) as error:
