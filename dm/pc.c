@@ -160,6 +160,7 @@ static int disks_init(struct pc *p)
 static int display_init(struct pc *p)
 {
     struct vga_config cfg = {.vram = p->cfg.vram.host,
+                             .vram_dirty = p->cfg.vram_dirty,
                              .vram_size = (uint32_t)p->cfg.vram.size,
                              .vram_object = OBJECT_VRAM,
                              .rom_object = OBJECT_VGAROM,

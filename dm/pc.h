@@ -94,6 +94,7 @@ struct pc_config {
     void *clock; /* now's and rearm's */
     bool vga;
     struct pc_object vram; /* PC_VRAM_SIZE; with vga */
+    uint8_t *vram_dirty;   /* as in struct vga_config */
     struct pc_object vgarom;
     struct pc_object bios; /* with firmware_qemu */
     struct pc_drive ide[IDE_DRIVES];

@@ -334,6 +334,11 @@ static void command_byte(struct fdc *d, uint8_t val)
 
     const struct fdc_command *c = command_find(s->cmd[CMD_OPCODE]);
 
+#ifdef CLEAVE_FUZZ_BUGS /* as CVE-2015-3456: DRIVE SPECIFICATION ends with bit 7 only */
+    if (s->cmd[CMD_OPCODE] == 0x8e && (s->cmd_len == 1 || !(val & 0x80))) {
+        return;
+    }
+#endif
     if (s->cmd_len >= c->bytes) {
         c->execute(d);
     }

@@ -136,6 +136,9 @@ static bool read_ahead(struct ide_channel *ch)
 
     n = raw && n ? 1 : n;
     n = n < s->left ? n : s->left;
+#ifdef CLEAVE_FUZZ_BUGS /* as CVE-2015-5154: more than the buffer holds */
+    n = s->left;
+#endif
     if (n == 0) {
         return false;
     }

@@ -104,7 +104,9 @@ static void fixup_bank(struct vga *v)
     if (v->s->dispi[DISPI_BPP] == 4) {
         banks /= 4; /* a bank is 64 KiB of each of the four planes */
     }
+#ifndef CLEAVE_FUZZ_BUGS /* left out: as CVE-2016-3710, a bank beyond video memory */
     v->s->dispi[DISPI_BANK] &= (uint16_t)(banks - 1);
+#endif
 }
 
 void dispi_fixup(struct vga *v)

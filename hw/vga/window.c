@@ -167,8 +167,11 @@ static void window_write_byte(struct vga *v, uint32_t off, uint8_t val)
         return;
     }
     if (window_linear(s)) {
-        uint64_t offset = ((uint64_t)bank_dword(s) * 4 + addr) & (v->vram_size - 1);
+        uint64_t offset = (uint64_t)bank_dword(s) * 4 + addr;
 
+#ifndef CLEAVE_FUZZ_BUGS /* left out: as CVE-2016-3710, a bank beyond video memory */
+        offset &= v->vram_size - 1;
+#endif
         vram_touched(v, offset, 1);
         v->vram[offset] = val;
         return;

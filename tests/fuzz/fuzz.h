@@ -103,6 +103,7 @@ struct fuzz_word {
  * setup: builds the target in the world, once; then the world is reset (power-on) and that is the
  *        state that every input starts from. False stops the program.
  * reset: puts back what the target keeps outside the arena (media), before each input; may be NULL.
+ * machine_reset, machine_resume: instead of arena_reset() and arena_resume(); may be NULL.
  * end:   looks whether all is well after each input; may be NULL.
  * run:   set: the input is not a list of operations but whatever this takes; `setup` need not build
  *        anything then. `describe` prints such an input in words (--replay).
@@ -113,6 +114,8 @@ struct fuzz_target {
     bool (*setup)(struct fuzz_world *w);
     void (*reset)(struct fuzz_world *w);
     void (*end)(struct fuzz_world *w);
+    void (*machine_reset)(struct fuzz_world *w, enum reset_kind kind);
+    void (*machine_resume)(struct fuzz_world *w);
     void (*run)(struct fuzz_world *w, const uint8_t *data, size_t size);
     void (*describe)(struct fuzz_world *w, const uint8_t *data, size_t size);
     /* Appends a typical sequence of operations (at most `max`), for the mutator; may be NULL. */

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "qtest-writer.h"
+
 #define HANG_NS      1000000000ull
 #define BENCH_INPUTS 256u
 #define BENCH_OPS    32u
@@ -106,10 +108,10 @@ static bool path_add(const char *path)
 
 static bool input_run(struct fuzz_world *w, size_t i)
 {
-    uint64_t start = now_ns();
+    uint64_t start = cpu_ns();
 
     fuzz_run(w, input[i].data, input[i].size);
-    uint64_t ns = now_ns() - start;
+    uint64_t ns = cpu_ns() - start;
     if (ns > HANG_NS) {
         fprintf(stderr, "FINDING: %s: %s took %.1f s\n", w->target->name, input[i].name,
                 (double)ns / 1e9);
@@ -154,6 +156,21 @@ static bool inputs_print(struct fuzz_world *w)
         ok = input_run(w, i) && ok;
     }
     return ok;
+}
+
+/* One after the other on standard output. */
+static bool inputs_to_qtest(struct fuzz_world *w)
+{
+    for (size_t i = 0; i < ninputs; i++) {
+        if (!fuzz_qtest_begin(w)) {
+            return false;
+        }
+        fuzz_run(w, input[i].data, input[i].size);
+        if (!fuzz_qtest_end(w, stdout)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Made inputs of 32 operations, unless files were given. */
@@ -252,11 +269,13 @@ static int usage(const char *program)
             "usage: %s --list\n"
             "       %s TARGET [FILE|DIRECTORY]...            replays\n"
             "       %s TARGET --replay FILE...               prints every operation in words\n"
+            "       %s TARGET --to-qtest FILE...             writes them as qtest scripts\n"
             "       %s TARGET --bench [SECONDS] [FILE]...    executions per second\n"
             "       %s TARGET --rss [COUNT] [FILE]...        resident memory over executions\n"
             "       %s TARGET --random [SECONDS [SEED]]      made inputs, without an engine\n"
+            "       %s TARGET --tap FILE|DIRECTORY...        replays, and reports as TAP\n"
             "       %s TARGET --seeds DIRECTORY COUNT        writes made inputs\n",
-            program, program, program, program, program, program, program);
+            program, program, program, program, program, program, program, program, program);
     return 2;
 }
 
@@ -326,11 +345,16 @@ static bool mode_run(struct fuzz_world *w, int argc, char **argv)
     if (strcmp(mode, "--replay") == 0) {
         return inputs_print(w) && ok;
     }
-    if (*mode) {
+    if (strcmp(mode, "--to-qtest") == 0) {
+        return inputs_to_qtest(w) && ok;
+    }
+    bool tap = strcmp(mode, "--tap") == 0;
+    if (*mode && !tap) {
         exit(usage(argv[0]));
     }
-    ok = inputs_replay(w) && ok;
-    printf("%s: %zu inputs replayed\n", w->target->name, ninputs);
+    ok = inputs_replay(w) && ok && ninputs;
+    printf(tap ? "1..1\n%sok 1 - %s: %zu inputs replayed\n" : "%s%s: %zu inputs replayed\n",
+           ok || !tap ? "" : "not ", w->target->name, ninputs);
     return ok;
 }
 

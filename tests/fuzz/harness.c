@@ -73,6 +73,24 @@ static void state_must_be_acceptable(struct fuzz_world *w, const char *when)
     }
 }
 
+static void world_reset(struct fuzz_world *w, enum reset_kind kind)
+{
+    if (w->target->machine_reset) {
+        w->target->machine_reset(w, kind);
+    } else {
+        arena_reset(w->hw.arena, kind);
+    }
+}
+
+static void world_resume(struct fuzz_world *w)
+{
+    if (w->target->machine_resume) {
+        w->target->machine_resume(w);
+    } else {
+        arena_resume(w->hw.arena);
+    }
+}
+
 /* --- accesses --- */
 
 static const struct fuzz_window *window_of(struct fuzz_world *w, const struct fuzz_op *op,
@@ -249,7 +267,7 @@ static void machine_reset(struct fuzz_world *w, enum reset_kind kind)
         w->observer.event(w->observer.opaque, w, &e);
     }
     w->reset_wanted = false;
-    arena_reset(w->hw.arena, kind);
+    world_reset(w, kind);
     if (w->nreqs) {
         fuzz_finding(w, "a block request outlived a reset");
     }
@@ -268,7 +286,7 @@ static void op_state(struct fuzz_world *w, const struct fuzz_op *op)
         w->saved_valid = true;
     } else if (w->saved_valid) {
         arena_copy_in(w->hw.arena, arena_saved);
-        arena_resume(w->hw.arena);
+        world_resume(w);
     }
 }
 
@@ -290,7 +308,7 @@ static void op_poke(struct fuzz_world *w, const struct fuzz_op *op)
     }
     fuzz_note(w, "%s: %u bytes of state at %u: accepted", d->id, n, at);
     w->poked = true;
-    arena_resume(w->hw.arena);
+    world_resume(w);
 }
 
 /* --- one operation, one input --- */
@@ -337,7 +355,7 @@ static void world_rewind(struct fuzz_world *w)
     }
     memset(w->level, 0, sizeof(w->level));
     arena_copy_in(w->hw.arena, arena_start);
-    arena_resume(w->hw.arena);
+    world_resume(w);
     if (w->nreqs) {
         fuzz_finding(w, "a block request outlived the replacement of the state");
     }
@@ -396,7 +414,7 @@ struct fuzz_world *fuzz_start(struct fuzz_target *t)
     functions_find(w);
     arena_seal(w->hw.arena);
     arena_gaps_poison(w->hw.arena);
-    arena_reset(w->hw.arena, RESET_POWER_ON);
+    world_reset(w, RESET_POWER_ON);
     arena_copy_out(w->hw.arena, arena_start);
     return w;
 }

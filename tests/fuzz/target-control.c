@@ -17,6 +17,7 @@
 
 #include "../../hypervisor/control.c"
 #include "post.h"
+#include "trace.h"
 #include "vcpu.h"
 
 #define MEMORY       (64ull << 20)
@@ -114,6 +115,11 @@ void vcpu_wake(struct vcpu *vcpu)
 void slot_call(struct vcpu *vcpu, struct ioreq_server *s, struct access *a, bool posted)
 {
     a->data = UINT64_MAX;
+}
+
+void trace_posted(struct hv *h, unsigned server, uint8_t type, uint64_t addr, unsigned size,
+                  uint64_t data)
+{
 }
 
 void hv_shutdown(struct hv *h, enum hv_reason reason, const char *fmt, ...)
