@@ -366,6 +366,11 @@ static void option_qtest_log(struct optctx *c, const char *arg)
     c->o->qtest_log = arg;
 }
 
+static void option_replay_trace(struct optctx *c, const char *arg)
+{
+    c->o->replay_fd = file_open("-replay-trace", arg, true);
+}
+
 /* --- what happens when --- */
 
 static void option_paused(struct optctx *c, const char *arg)
@@ -528,6 +533,7 @@ static const struct {
     {"-qmp", "SPEC", option_qmp, "a monitor; SPEC is unix:PATH, tcp:HOST:PORT, fd:N or stdio"},
     {"-qtest", "unix:PATH|stdio", option_qtest, "serve the qtest protocol"},
     {"-qtest-log", "FILE", option_qtest_log, "what went over it"},
+    {"-replay-trace", "FILE", option_replay_trace, "repeat a trace of `cleave run --trace`, and end"},
     {"-S", NULL, option_paused, "wait for cont"},
     {"-no-reboot", NULL, option_no_reboot, "a reset ends the machine"},
     {"-no-shutdown", NULL, option_no_shutdown, "the end only stops the machine"},
@@ -571,6 +577,7 @@ static void option_help(struct optctx *c, const char *arg)
 static void options_default(struct optctx *c, struct dm_options *o, const char *argv0)
 {
     *o = (struct dm_options){.core_fd = -1,
+                             .replay_fd = -1,
                              .arena_fd = -1,
                              .vram_fd = -1,
                              .bios_fd = -1,
@@ -599,7 +606,7 @@ static void machine_resolve(struct optctx *c)
 {
     struct dm_options *o = c->o;
 
-    if (o->accel == ACCEL_NONE && o->qtest) {
+    if (o->accel == ACCEL_NONE && (o->qtest || o->replay_fd >= 0)) {
         o->accel = ACCEL_QTEST;
     }
     if (o->accel == ACCEL_NONE) {
@@ -607,6 +614,9 @@ static void machine_resolve(struct optctx *c)
     }
     if (o->accel == ACCEL_CLEAVE && o->core_fd < 0) {
         die("-machine accel=cleave: needs core-fd=N, a socket to cleave-hv");
+    }
+    if (o->accel != ACCEL_QTEST && o->replay_fd >= 0) {
+        die("-replay-trace: needs a machine without a guest: leave out accel=cleave");
     }
     if (!c->machine_given && o->accel == ACCEL_QTEST) {
         o->machine = MACHINE_PC;

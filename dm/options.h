@@ -137,6 +137,7 @@ struct dm_options {
 
     const char *qtest;     /* -qtest's argument as given, or NULL */
     const char *qtest_log; /* -qtest-log's, or NULL */
+    int replay_fd;         /* -replay-trace's file, or -1 */
     bool paused;           /* -S, or somebody else says cont */
     const char *name;      /* or NULL */
     bool has_uuid;

@@ -17,6 +17,7 @@
 
 #include "log.h"
 #include "post.h"
+#include "trace.h"
 
 #define RING_SLOTS   IOREQ_BUFFER_SLOT_NUM
 #define RING_WAKE    (RING_SLOTS / 2)
@@ -62,6 +63,9 @@ bool post_push(struct hv *hv, struct ioreq_server *s, uint8_t type, uint64_t add
     }
     if (result == RING_OK && used >= RING_WAKE) {
         server_wake_dm(s);
+    }
+    if (result == RING_OK && hv->trace) {
+        trace_posted(hv, s->id, type, addr, size, data);
     }
     return result == RING_OK;
 }

@@ -55,32 +55,51 @@ void trace_create(struct hv *hv)
     hv->trace->fd = hv->cfg.trace_fd;
 }
 
-void trace_access(struct vcpu *vcpu, unsigned server, const struct access *a)
+static void trace_record(struct hv_trace *t, uint32_t vcpu, unsigned server,
+                         const struct ioreq *req)
 {
-    struct hv_trace *t = vcpu->hv->trace;
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     pthread_mutex_lock(&t->lock);
-    struct trace_record *r = &t->rec[t->n++];
-
-    memset(r, 0, sizeof(*r));
-    r->ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-    r->vcpu = vcpu->id;
-    r->server = server;
-    r->req = (struct ioreq){.addr = a->addr,
-                            .data = a->data,
-                            .count = a->count,
-                            .size = a->size,
-                            .state = STATE_IORESP_READY,
-                            .data_is_ptr = a->is_ptr,
-                            .dir = a->write ? IOREQ_WRITE : IOREQ_READ,
-                            .df = a->df,
-                            .type = a->type};
+    t->rec[t->n++] =
+        (struct trace_record){.ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec,
+                              .vcpu = vcpu,
+                              .server = server,
+                              .req = *req};
     if (t->n == TRACE_RECORDS) {
         write_all(t);
     }
     pthread_mutex_unlock(&t->lock);
+}
+
+void trace_access(struct vcpu *vcpu, unsigned server, const struct access *a)
+{
+    struct ioreq req = {.addr = a->addr,
+                        .data = a->data,
+                        .count = a->count,
+                        .size = a->size,
+                        .state = STATE_IORESP_READY,
+                        .data_is_ptr = a->is_ptr,
+                        .dir = a->write ? IOREQ_WRITE : IOREQ_READ,
+                        .df = a->df,
+                        .type = a->type};
+
+    trace_record(vcpu->hv->trace, vcpu->id, server, &req);
+}
+
+void trace_posted(struct hv *hv, unsigned server, uint8_t type, uint64_t addr, unsigned size,
+                  uint64_t data)
+{
+    struct ioreq req = {.addr = addr,
+                        .data = data,
+                        .count = 1,
+                        .size = size,
+                        .state = STATE_IORESP_READY,
+                        .dir = IOREQ_WRITE,
+                        .type = type};
+
+    trace_record(hv->trace, TRACE_POSTED, server, &req);
 }
 
 void trace_flush(struct hv *hv)
