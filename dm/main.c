@@ -13,6 +13,7 @@
 #include "machine.h"
 #include "monitor.h"
 #include "options.h"
+#include "replay.h"
 #include "sandbox.h"
 
 static struct loop loop;
@@ -73,7 +74,12 @@ int main(int argc, char **argv)
     if (!options.paused) {
         machine_cont(&machine);
     }
-    loop_run(&loop);
+    rc = 0;
+    if (options.replay_fd >= 0) {
+        rc = replay_run(&machine, options.replay_fd);
+    } else {
+        loop_run(&loop);
+    }
     machine_exit(&machine);
-    return 0;
+    return rc;
 }
