@@ -249,6 +249,9 @@ static void counter_write_count(struct i8254_counter_state *c, uint64_t now, uin
     case 2:
     case 3:
         if (c->running && c->gate) {
+            uint64_t t = counter_elapsed(c, now);
+
+            c->start += t - t % count_periods(c, c->count); /* of the period that goes on */
             c->reload = 1;
         } else if (c->gate) {
             counter_load(c, now + 1);
