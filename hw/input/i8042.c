@@ -398,13 +398,13 @@ int i8042_init(struct i8042 *c, const struct hw *hw, struct irq_line irq_kbd,
         return ret;
     }
     c->s = c->dev.state;
-    c->kbd = (struct ps2_kbd){&c->s->kbd[0], {i8042_ready, c}};
     c->mouse = (struct ps2_mouse){&c->s->mouse[0], {i8042_ready, c}};
     c->irq_kbd = irq_kbd;
     c->irq_mouse = irq_mouse;
     c->power = hw->power;
     c->clock = hw->clock;
     c->timer = clock_timer_new(hw->clock, i8042_ready, c);
+    ps2_kbd_init(&c->kbd, &c->s->kbd[0], (struct ps2_port){i8042_ready, c}, hw->clock);
     c->data = (struct region){.name = "i8042-data", .regs = data_regs, .nregs = 1};
     c->data.opaque = c;
     c->data.len = 1;

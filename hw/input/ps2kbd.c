@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PS/2 keyboard: commands from the host and scan code sets 1 to 3. Source: IBM PS/2 keyboard
- * reference, "Commands from the system". No typematic repeat, no per-key settings in set 3.
+ * reference, "Commands from the system" and "Typematic". No per-key settings in set 3.
  */
 #include "input/ps2kbd.h"
 
@@ -40,12 +40,81 @@ static void kbd_defaults(struct ps2_kbd_state *s)
     s->set = 2;
     s->typematic = TYPEMATIC_DEFAULT;
     s->make_only = 0;
+    s->no_repeat = 0;
+}
+
+/* --- typematic --- */
+
+/* (1 + bits 6-5) * 250 ms. */
+static uint64_t repeat_delay(const struct ps2_kbd_state *s)
+{
+    return (1ull + (s->typematic >> 5 & 3)) * (NS_PER_S / 4);
+}
+
+/* (8 + bits 2-0) * 2^(bits 4-3) * 1/240 s. */
+static uint64_t repeat_period(const struct ps2_kbd_state *s)
+{
+    return ((8ull + (s->typematic & 7)) << (s->typematic >> 3 & 3)) * NS_PER_S / 240;
+}
+
+static void repeat_stop(struct ps2_kbd *k)
+{
+    k->s->repeat_key = PS2_KEY_NONE;
+    clock_timer_cancel(k->clock, k->timer);
+}
+
+/* Pause, which has no release, does not repeat. */
+static bool key_repeats(const struct ps2_kbd_state *s, unsigned key)
+{
+    uint8_t bytes[PS2_KEY_MAX_BYTES];
+
+    return !(s->set == 3 && s->no_repeat) && ps2_key_bytes(key, false, s->set, bytes) > 0;
+}
+
+/* The last key that went down repeats, and takes over from the one before. */
+static void repeat_start(struct ps2_kbd *k, unsigned key)
+{
+    if (!key_repeats(k->s, key)) {
+        repeat_stop(k);
+        return;
+    }
+    k->s->repeat_key = (uint8_t)key;
+    clock_timer_set(k->clock, k->timer, clock_add(clock_now(k->clock), repeat_delay(k->s)));
+}
+
+/* A repetition that finds the one before still unread is left out: nothing piles up. */
+static void repeat_fire(void *opaque)
+{
+    struct ps2_kbd *k = opaque;
+    struct ps2_kbd_state *s = k->s;
+    uint8_t bytes[PS2_KEY_MAX_BYTES];
+
+    if (s->repeat_key == PS2_KEY_NONE || !s->scanning) {
+        return;
+    }
+    clock_timer_set(k->clock, k->timer, clock_add(clock_now(k->clock), repeat_period(s)));
+    if (ps2_queue_empty(&s->queue[0])) {
+        unsigned n = ps2_key_bytes(s->repeat_key, true, s->set, bytes);
+
+        (void)ps2_queue_put(&s->queue[0], bytes, n, SPARE_FOR_RELEASES);
+        ps2_port_ready(&k->port);
+    }
+}
+
+/* --- life --- */
+
+void ps2_kbd_init(struct ps2_kbd *k, struct ps2_kbd_state *s, struct ps2_port port,
+                  struct clock *clock)
+{
+    *k = (struct ps2_kbd){.s = s, .port = port, .clock = clock};
+    k->timer = clock_timer_new(clock, repeat_fire, k);
 }
 
 void ps2_kbd_reset(struct ps2_kbd *k)
 {
     *k->s = (struct ps2_kbd_state){.scanning = 1};
     kbd_defaults(k->s);
+    repeat_stop(k);
 }
 
 int ps2_kbd_check(const struct ps2_kbd_state *s)
@@ -54,11 +123,14 @@ int ps2_kbd_check(const struct ps2_kbd_state *s)
         s->command == CMD_SET_LEDS || s->command == CMD_SCAN_SET || s->command == CMD_TYPEMATIC;
 
     if ((s->command && !waits) || s->set < 1 || s->set > 3 || s->scanning > 1 || s->leds > 7 ||
-        s->typematic > 0x7f || s->make_only > 1) {
+        s->typematic > 0x7f || s->make_only > 1 || s->no_repeat > 1 ||
+        (s->repeat_key && !ps2_keycode_name(s->repeat_key))) {
         return -EINVAL;
     }
     return ps2_queue_check(&s->queue[0]);
 }
+
+/* --- commands --- */
 
 static void reply(struct ps2_kbd_state *s, uint8_t val)
 {
@@ -102,8 +174,11 @@ static void command_reset(struct ps2_kbd *k)
 }
 
 /* Commands that forget what was typed before them. */
-static void command_restart(struct ps2_kbd_state *s, bool scanning, bool defaults)
+static void command_restart(struct ps2_kbd *k, bool scanning, bool defaults)
 {
+    struct ps2_kbd_state *s = k->s;
+
+    repeat_stop(k);
     ps2_queue_clear(&s->queue[0]);
     s->scanning = scanning;
     if (defaults) {
@@ -132,22 +207,20 @@ static void command_first(struct ps2_kbd *k, uint8_t val)
         reply(s, REPLY_ID2);
         break;
     case CMD_ENABLE:
-        command_restart(s, true, false);
+        command_restart(k, true, false);
         break;
     case CMD_DISABLE:
-        command_restart(s, false, true);
+        command_restart(k, false, true);
         break;
     case CMD_DEFAULTS:
-        command_restart(s, s->scanning, true);
+        command_restart(k, s->scanning, true);
         break;
     case CMD_ALL_TYPEMATIC:
     case CMD_ALL_MAKE:
-        s->make_only = 1;
-        reply(s, REPLY_ACK);
-        break;
     case CMD_ALL_BREAK:
     case CMD_ALL:
-        s->make_only = 0;
+        s->make_only = val == CMD_ALL_TYPEMATIC || val == CMD_ALL_MAKE;
+        s->no_repeat = val == CMD_ALL_BREAK || val == CMD_ALL_MAKE;
         reply(s, REPLY_ACK);
         break;
     case CMD_RESEND:
@@ -183,11 +256,19 @@ void ps2_kbd_key(struct ps2_kbd *k, unsigned key, bool down)
 {
     struct ps2_kbd_state *s = k->s;
     uint8_t bytes[PS2_KEY_MAX_BYTES];
+    bool held = key != PS2_KEY_NONE && key == s->repeat_key;
 
-    if (!s->scanning || (!down && s->set == 3 && s->make_only)) {
+    if (held && !down) {
+        repeat_stop(k);
+    }
+    if (!s->scanning || (held && down) || (!down && s->set == 3 && s->make_only)) {
         return;
     }
     unsigned n = ps2_key_bytes(key, down, s->set, bytes);
+
+    if (n && down) {
+        repeat_start(k, key);
+    }
 
     if (n && ps2_queue_put(&s->queue[0], bytes, n, down ? SPARE_FOR_RELEASES : 0)) {
         ps2_port_ready(&k->port);

@@ -214,6 +214,131 @@ static void mouse_on(struct fixture *f)
     EXPECT(f, 0xfa);
 }
 
+/* --- typematic: delay and rate of F3h, by the reference's formulas --- */
+
+/* Lets `ms` pass in steps of one, reading what comes; returns how many bytes equal `want`. */
+static unsigned held_for(struct fixture *f, unsigned ms, int want)
+{
+    unsigned n = 0;
+
+    while (ms--) {
+        f->now += 1000000;
+        clock_run(&f->clock);
+        if (inb(f, 0x64) & SPEC_OBF) {
+            g_assert_cmphex(inb(f, 0x60), ==, want);
+            n++;
+        }
+    }
+    return n;
+}
+
+static void typematic_set(struct fixture *f, unsigned val)
+{
+    outb(f, 0x60, 0xf3);
+    EXPECT(f, 0xfa);
+    outb(f, 0x60, val);
+    EXPECT(f, 0xfa);
+}
+
+static void test_kbd_typematic(void)
+{
+    struct fixture *f = fixture_new();
+
+    kbc_command(f, 0x60, 0x00);
+    g_assert_cmpuint(clock_next(&f->clock), ==, CLOCK_NEVER); /* no key, no wake-up */
+    key(f, "a", true);
+    EXPECT(f, 0x1c);
+    f->now = 0;
+    arena_reset(&f->arena, RESET_POWER_ON);
+    kbc_command(f, 0x60, 0x00);
+    key(f, "a", true);
+    g_assert_cmpuint(held_for(f, 499, 0x1c), ==, 1);
+    g_assert_cmpuint(held_for(f, 1000, 0x1c), ==, 11); /* 10.9 a second */
+    key(f, "a", true);                                 /* it is down already */
+    g_assert_cmpuint(held_for(f, 50, 0x1c), <=, 1);
+    key(f, "a", false);
+    EXPECT(f, 0xf0, 0x1c);
+    g_assert_cmpuint(clock_next(&f->clock), ==, CLOCK_NEVER);
+    typematic_set(f, 0x00); /* 250 ms, 30 a second */
+    key(f, "b", true);
+    g_assert_cmpuint(held_for(f, 249, 0x32), ==, 1);
+    g_assert_cmpuint(held_for(f, 1000, 0x32), ==, 30);
+    typematic_set(f, 0x7f); /* a second, 2 a second, from the next one on */
+    g_assert_cmpuint(held_for(f, 2050, 0x32), ==, 5);
+    key(f, "b", false);
+    EXPECT(f, 0xf0, 0x32);
+    key(f, "b", true);
+    g_assert_cmpuint(held_for(f, 999, 0x32), ==, 1);
+    g_assert_cmpuint(held_for(f, 2, 0x32), ==, 1);
+    /* Another key takes over; that the first is let go changes nothing. */
+    key(f, "c", true);
+    EXPECT(f, 0x21);
+    key(f, "b", false);
+    EXPECT(f, 0xf0, 0x32);
+    g_assert_cmpuint(held_for(f, 1010, 0x21), ==, 1);
+    key(f, "c", false);
+    EXPECT(f, 0xf0, 0x21);
+    fixture_free(f);
+}
+
+/* What ends a repetition, what never repeats, and a guest that does not read. */
+static void test_kbd_typematic_ends(void)
+{
+    struct fixture *f = fixture_new();
+    unsigned n = 0;
+
+    kbc_command(f, 0x60, 0x00);
+    key(f, "pause", true);
+    drain(f);
+    g_assert_cmpuint(clock_next(&f->clock), ==, CLOCK_NEVER);
+    for (unsigned i = 0; i < 4; i++) { /* disable, defaults, enable, reset */
+        static const uint8_t ends[] = {0xf5, 0xf6, 0xf4, 0xff};
+
+        outb(f, 0x60, 0xf4);
+        EXPECT(f, 0xfa);
+        key(f, "a", true);
+        EXPECT(f, 0x1c);
+        g_assert_cmpuint(clock_next(&f->clock), !=, CLOCK_NEVER);
+        outb(f, 0x60, ends[i]);
+        drain(f);
+        g_assert_cmpuint(clock_next(&f->clock), ==, CLOCK_NEVER);
+    }
+    outb(f, 0x60, 0xf0);
+    EXPECT(f, 0xfa);
+    outb(f, 0x60, 0x03);
+    EXPECT(f, 0xfa);
+    for (unsigned i = 0xf7; i <= 0xfa; i++) { /* set 3: F7 and FA repeat, F8 and F9 do not */
+        outb(f, 0x60, i);
+        EXPECT(f, 0xfa);
+        key(f, "a", true);
+        EXPECT(f, 0x1c);
+        g_assert_cmpint(clock_next(&f->clock) == CLOCK_NEVER, ==, i == 0xf8 || i == 0xf9);
+        key(f, "a", false);
+        drain(f);
+    }
+    /* An hour with nobody reading: one repetition waits, and the guest gets no burst. */
+    key(f, "a", true);
+    for (unsigned i = 0; i < 3600; i++) {
+        f->now += NS_PER_S;
+        clock_run(&f->clock);
+    }
+    while (inb(f, 0x64) & SPEC_OBF && n < 100) {
+        g_assert_cmphex(inb(f, 0x60), ==, 0x1c);
+        n++;
+        f->now += 2000000;
+        clock_run(&f->clock);
+    }
+    g_assert_cmpuint(n, <=, 3);
+    /* A successor process goes on with it; a key that is none is refused. */
+    arena_resume(&f->arena);
+    g_assert_cmpuint(held_for(f, 1000, 0x1c), >=, 9);
+    f->kbc.s->kbd[0].repeat_key = 0xff;
+    g_assert_cmpint(f->kbc.dev.cls->check(f->kbc.s), !=, 0);
+    arena_reset(&f->arena, RESET_HARD);
+    g_assert_cmpuint(clock_next(&f->clock), ==, CLOCK_NEVER);
+    fixture_free(f);
+}
+
 static void test_mouse_stream(void)
 {
     struct fixture *f = fixture_new();
@@ -512,6 +637,8 @@ int main(int argc, char **argv)
     g_test_add_func("/ps2/keyboard/commands", test_kbd_commands);
     g_test_add_func("/ps2/keyboard/reply-first", test_kbd_reply_first);
     g_test_add_func("/ps2/keyboard/names", test_key_names);
+    g_test_add_func("/ps2/keyboard/typematic", test_kbd_typematic);
+    g_test_add_func("/ps2/keyboard/typematic-ends", test_kbd_typematic_ends);
     g_test_add_func("/ps2/mouse/stream", test_mouse_stream);
     g_test_add_func("/ps2/mouse/wheel", test_mouse_wheel);
     g_test_add_func("/ps2/mouse/commands", test_mouse_commands);
