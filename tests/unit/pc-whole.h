@@ -46,7 +46,7 @@ struct whole {
     uint64_t maps;
     uint8_t *low, *high, *vram; /* guarded */
     uint8_t *arena;
-    uint8_t *bios, *vgarom;
+    uint8_t *bios, *vgarom, *testdev;
     struct whole_disk disk[WHOLE_DISKS];
     uint64_t now;
     uint64_t wakes;
@@ -153,6 +153,14 @@ static inline void whole_isa(void *opaque, unsigned irq, int level)
     w->isa = (w->isa & ~(1u << irq)) | (uint32_t)(level != 0) << irq;
 }
 
+/* The standalone world's lines: 0-23; the output to the CPU is nobody's. */
+static inline void whole_gsi(void *opaque, unsigned n, int level)
+{
+    if (n < PC_GSIS) {
+        whole_isa(opaque, n, level);
+    }
+}
+
 static inline void whole_intx(void *opaque, unsigned dev, unsigned pin, int level)
 {
     struct whole *w = opaque;
@@ -246,7 +254,7 @@ static inline void whole_bars(struct whole *w)
 
 static inline void whole_reset(struct whole *w, enum reset_kind kind)
 {
-    arena_reset(&w->pc.arena, kind);
+    pc_reset(&w->pc, kind);
     whole_bars(w);
 }
 
@@ -277,10 +285,17 @@ static inline void whole_gaps(struct whole *w, bool fill)
     }
 }
 
-static inline struct whole *whole_new(bool firmware_qemu)
+/* As under a hypervisor; or alone, with the clock chips, interrupt controllers and extra devices.
+ */
+static inline struct whole *whole_new(bool alone)
 {
     struct whole *w = g_new0(struct whole, 1);
-    struct pc_config c = {.firmware_qemu = firmware_qemu,
+    struct pc_config c = {.firmware_qemu = alone,
+                          .chips = alone,
+                          .ram_areas = alone,
+                          .ib700 = alone,
+                          .pvpanic = alone ? 0x505 : 0,
+                          .epoch = 1709251198,
                           .memory_mib = 4,
                           .vcpus = 2,
                           .arena_size = PC_ARENA_SIZE,
@@ -288,7 +303,7 @@ static inline struct whole *whole_new(bool firmware_qemu)
                           .clock = w,
                           .vga = true,
                           .boot_order = "cda",
-                          .debug_exit = true};
+                          .debug_exit = 0x501};
 
     w->low = whole_guarded(WHOLE_LOW);
     w->high = whole_guarded(WHOLE_HIGH_LEN);
@@ -296,6 +311,7 @@ static inline struct whole *whole_new(bool firmware_qemu)
     w->arena = whole_guarded(PC_ARENA_SIZE);
     w->bios = whole_guarded(WHOLE_BIOS);
     w->vgarom = whole_guarded(0x10000);
+    w->testdev = whole_guarded(TESTDEV_IOMEM);
     memset(w->low, WHOLE_CANARY, WHOLE_LOW);
     memset(w->high, WHOLE_CANARY, WHOLE_HIGH_LEN);
     whole_disk_init(&w->disk[0], 2u << 20, false);
@@ -310,15 +326,20 @@ static inline struct whole *whole_new(bool firmware_qemu)
     c.arena = w->arena;
     c.vram = (struct pc_object){w->vram, PC_VRAM_SIZE};
     c.vgarom = (struct pc_object){w->vgarom, 0x10000};
-    c.bios = (struct pc_object){w->bios, firmware_qemu ? WHOLE_BIOS : 0};
-    c.ide[0] = (struct pc_drive){true, false, &w->disk[0].blk, 65, 2, 32, 0};
+    c.bios = (struct pc_object){w->bios, alone ? WHOLE_BIOS : 0};
+    c.testdev = alone ? w->testdev : NULL;
+    c.ide[0] = (struct pc_drive){
+        .present = true, .blk = &w->disk[0].blk, .cylinders = 64, .heads = 2, .sectors = 32};
     c.ide[2] = (struct pc_drive){.present = true, .cdrom = true, .blk = &w->disk[1].blk};
     c.floppy[0] = (struct pc_drive){.present = true, .blk = &w->disk[2].blk};
     c.floppy[1] = (struct pc_drive){.present = true};
     c.serial[0] = &w->chr;
     c.debugcon = &w->chr;
-    c.hooks = (struct pc_hooks){
-        .isa_irq = whole_isa, .pci_intx = whole_intx, .power = whole_power, .opaque = w};
+    c.hooks = (struct pc_hooks){.isa_irq = whole_isa,
+                                .gsi = whole_gsi,
+                                .pci_intx = whole_intx,
+                                .power = whole_power,
+                                .opaque = w};
     g_assert_cmpint(pc_init(&w->pc, &c), ==, 0);
     whole_gaps(w, true);
     whole_reset(w, RESET_POWER_ON);
@@ -341,6 +362,7 @@ static inline void whole_free(struct whole *w)
     whole_unguard(w->arena, PC_ARENA_SIZE);
     whole_unguard(w->bios, WHOLE_BIOS);
     whole_unguard(w->vgarom, 0x10000);
+    whole_unguard(w->testdev, TESTDEV_IOMEM);
     for (unsigned i = 0; i < WHOLE_DISKS; i++) {
         g_free(w->disk[i].data);
     }

@@ -141,9 +141,9 @@ static unsigned busy_set_up(struct whole *w, unsigned steps)
 }
 
 /* All resets that one machine has, at each step: nothing from before is seen after. */
-static void test_x_05(void)
+static void resets(bool alone)
 {
-    struct whole *w = whole_new(false);
+    struct whole *w = whole_new(alone);
     uint8_t *first[2] = {g_memdup2(w->disk[0].data, 512), g_memdup2(w->disk[2].data, 512)};
 
     for (unsigned kind = 0; kind < 4; kind++) {
@@ -152,7 +152,7 @@ static void test_x_05(void)
 
             g_assert_cmphex(busy_set_up(w, steps), !=, 0);
             if (kind < 2) {
-                arena_reset(&w->pc.arena, kind ? RESET_HARD : RESET_POWER_ON);
+                pc_reset(&w->pc, kind ? RESET_HARD : RESET_POWER_ON);
                 g_assert_cmphex(w->isa, ==, 0);
                 for (unsigned dev = 0; dev < 32; dev++) {
                     g_assert_cmphex(w->intx[dev], ==, 0);
@@ -195,6 +195,12 @@ static void test_x_05(void)
     g_free(first[0]);
     g_free(first[1]);
     whole_free(w);
+}
+
+static void test_x_05(void)
+{
+    resets(false);
+    resets(true);
 }
 
 /* --- one bus master's buffer is another's descriptor --- */
@@ -676,7 +682,7 @@ static void test_st_01(void)
             continue;
         }
         accepted++;
-        arena_resume(a);
+        pc_resume(&w->pc);
         poke_all(w);
         whole_sane(w);
     }
