@@ -123,7 +123,7 @@ static size_t task_file(uint64_t r, struct fuzz_op *op, unsigned window)
 static struct fuzz_op data(unsigned window, bool write, uint64_t count, uint64_t pattern)
 {
     return (struct fuzz_op){write ? FUZZ_WRITE_REP : FUZZ_READ_REP, 2, (uint8_t)window, 0,
-                            ((count - 1) & 0xfff) | pattern << 16};
+                            ((count - 1) & 0x7ff) | pattern << 16};
 }
 
 static const uint8_t ata_pio[] = {0x20, 0x24, 0x29, 0xc4, 0x30, 0x34, 0x39, 0xc5, 0xec, 0xb0,

@@ -34,7 +34,7 @@ struct pci_bus;
 enum fuzz_kind {
     FUZZ_READ,      /* window, addr, size */
     FUZZ_WRITE,     /* window, addr, size, val */
-    FUZZ_READ_REP,  /* string input: (val bits 11-0 >> bits 15-12) + 1 elements */
+    FUZZ_READ_REP,  /* string input: (val bits 10-0 >> bits 15-12) + 1 elements */
     FUZZ_WRITE_REP, /* string output: as many elements, made of val bits 63-16 */
     FUZZ_CFG_READ,  /* PCI configuration: function number sel of those that exist, addr, size */
     FUZZ_CFG_WRITE, /* the same, val */
@@ -248,7 +248,7 @@ struct fuzz_world {
 
     struct fuzz_observer observer;
     size_t rep_len;
-    uint8_t rep[4096 * 8];
+    uint8_t rep[2048 * 8];
 };
 
 /* For setup(). The lists must not change afterwards. */

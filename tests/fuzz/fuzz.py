@@ -17,6 +17,8 @@ CORPUS = SOURCE / "tests/fuzz/corpus"
 MAX_BYTES = 256 * 12  # of an input that is a list of operations
 PACKAGES = {"clang": "clang", "llvm-cov": "llvm", "llvm-profdata": "llvm"}
 SANITIZERS = {"address": "address,undefined", "memory": "memory", "none": "none"}
+BUGS = {"fuzz_engine": "libfuzzer", "fuzz_bugs": "true", "b_lundef": "false",
+        "b_sanitize": "address,undefined"}
 # A program for devices, one for all else (which links libraries that MSan does not know).
 PROGRAMS = ["cleave-fuzz", "cleave-fuzz-host"]
 
@@ -254,11 +256,18 @@ def options_parse():
                         help="address (with undefined; the default), memory, or none")
     parser.add_argument("--replay", nargs="+", metavar="FILE", help="prints an input in words")
     parser.add_argument("--coverage", action="store_true", help="branch coverage of the corpora")
+    parser.add_argument("--update", action="store_true", help="with --coverage: writes the list")
     parser.add_argument("--bench", action="store_true", help="executions per second per core")
     parser.add_argument("--rss", action="store_true", help="memory over 10 million executions")
     parser.add_argument("--merge", action="store_true", help="new inputs become seeds, minimised")
     parser.add_argument("--selftest", action="store_true", help="are three old bugs found?")
     return parser.parse_args()
+
+
+def script_run(script, *args):
+    """Another program of this folder."""
+    return subprocess.run([sys.executable, SOURCE / "tests/fuzz" / script, *args],
+                          check=False).returncode
 
 
 def fuzz_all(rows, options):
@@ -283,9 +292,12 @@ def main():
         for name, (_, about) in rows.items():
             print(f"{name:14} {about}")
         return 0
-    if options.selftest or options.coverage:
-        script = "selftest.py" if options.selftest else "coverage.py"
-        return subprocess.run([sys.executable, SOURCE / "tests/fuzz" / script], check=False).returncode
+    if options.coverage:
+        return script_run("coverage.py", *(["--update"] if options.update else []), "--corpus",
+                          WORK / "corpus")
+    if options.selftest:
+        return script_run("selftest.py", build("selftest", BUGS, ["cleave-fuzz-bugs"])
+                          / "cleave-fuzz-bugs")
     if options.target and options.target != "all":
         if options.target not in rows:
             sys.exit(f"fuzz: no target {options.target}; ./fuzz --list tells which there are")

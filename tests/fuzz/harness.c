@@ -25,7 +25,7 @@
 #define BUDGET   (2 << 20) /* bytes moved in one input */
 #define MAX_ENDS 64u       /* requests that end after one operation */
 #define MAX_PASS (1ull << 36)
-#define REP_MASK 0xfffu
+#define REP_MASK   0x7ffu
 
 /* The memory of the process's one world. */
 static struct fuzz_world the_world;

@@ -21,7 +21,7 @@ static unsigned below(unsigned n)
 
 /* Of 64: how often an operation made from nothing is of a kind. */
 static const uint8_t weight[FUZZ_NKINDS] = {
-    [FUZZ_READ] = 12,     [FUZZ_WRITE] = 24,    [FUZZ_READ_REP] = 2, [FUZZ_WRITE_REP] = 2,
+    [FUZZ_READ] = 12,     [FUZZ_WRITE] = 24,    [FUZZ_READ_REP] = 1, [FUZZ_WRITE_REP] = 1,
     [FUZZ_CFG_READ] = 1,  [FUZZ_CFG_WRITE] = 3, [FUZZ_STEP] = 2,     [FUZZ_STEP_NEXT] = 3,
     [FUZZ_RAM_WRITE] = 2, [FUZZ_RAM_READ] = 1,  [FUZZ_PATTERN] = 2,  [FUZZ_BLK_MODE] = 1,
     [FUZZ_BLK_DONE] = 2,  [FUZZ_ACTION] = 4,    [FUZZ_RESET] = 1,    [FUZZ_SAVE] = 1,
