@@ -8,6 +8,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#ifdef CLEAVE_TEST_BACKDOOR
+#include "backdoor.h"
+#endif
 #include "log.h"
 #include "loop.h"
 #include "machine.h"
@@ -67,6 +70,9 @@ int main(int argc, char **argv)
         die("%s", err);
     }
     machine.monitor = monitors_new(&machine);
+#ifdef CLEAVE_TEST_BACKDOOR
+    backdoor_open(&machine);
+#endif
     dm_sandbox_enter(&options, drives_largest(&machine.drives));
     if (dm_sandboxed()) {
         block_ring_seal(machine.ring);

@@ -2,6 +2,7 @@
 #include "sandbox.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "lockdown.h"
@@ -59,6 +60,16 @@ static const struct lockdown_rule rules[] = {
 
 static bool entered;
 
+/* The attacks in the tests are repeated without the filter: what else would hold? */
+static bool filter_wanted(void)
+{
+#ifdef CLEAVE_TEST_BACKDOOR
+    return !getenv("CLEAVE_TEST_NO_FILTER");
+#else
+    return true;
+#endif
+}
+
 void dm_sandbox_enter(const struct dm_options *o, uint64_t largest_disk)
 {
     struct lockdown_place place = {
@@ -77,7 +88,8 @@ void dm_sandbox_enter(const struct dm_options *o, uint64_t largest_disk)
         return;
     }
     if (!lockdown_isolate(&place, err, sizeof(err)) ||
-        !lockdown_seal(rules, sizeof(rules) / sizeof(rules[0]), err, sizeof(err))) {
+        (filter_wanted() &&
+         !lockdown_seal(rules, sizeof(rules) / sizeof(rules[0]), err, sizeof(err)))) {
         die("%s", err);
     }
     entered = true;

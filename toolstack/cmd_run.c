@@ -2,6 +2,7 @@
 /* `cleave run`: checks everything, then becomes the guest's monitor. */
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -60,5 +61,8 @@ int cmd_run(int argc, char **argv)
     consoles_open(g);
     enum log_level level = (enum log_level)MIN(LOG_WARN + g->o.verbose, LOG_DEBUG);
     log_init("cleave", g->files.log, level);
+    if (!g->o.no_sandbox) {
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* for whatever it starts, too */
+    }
     return monitor_run(g);
 }

@@ -6,16 +6,20 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lockdown.h"
 #include "log.h"
 #include "monitor.h"
 #include "spawn.h"
@@ -82,6 +86,38 @@ static void janitor_clean(struct guest *g, const int *child, unsigned n)
     rundir_remove(&g->rundir);
 }
 
+/* Root's needs the right to signal other users, and to remove a socket from anybody's directory. */
+#define KEPT_CAPS (UINT64_C(1) << CAP_KILL | UINT64_C(1) << CAP_DAC_OVERRIDE)
+
+static void janitor_lock_down(void)
+{
+    static const struct lockdown_rule rules[] = {
+        LOCKDOWN_CALL(recvmsg),
+        LOCKDOWN_CALL(poll),
+        LOCKDOWN_CALL(restart_syscall),
+        LOCKDOWN_CALL(pidfd_send_signal),
+        LOCKDOWN_IF(ioctl, 1, LOCKDOWN_INT, TCSETS), /* the terminal as it was */
+        LOCKDOWN_CALL(unlink),
+        LOCKDOWN_CALL(rmdir),
+        LOCKDOWN_CALL(write),
+        LOCKDOWN_CALL(close),
+        LOCKDOWN_IF(mmap, 2, PROT_EXEC, 0),
+        LOCKDOWN_CALL(munmap),
+        LOCKDOWN_CALL(brk),
+        LOCKDOWN_CALL(futex),
+        LOCKDOWN_CALL(getrandom),
+        LOCKDOWN_CALL(exit_group),
+    };
+    char err[256];
+    int rc = lockdown_drop_caps(KEPT_CAPS);
+    if (rc) {
+        log_warn("the janitor keeps its capabilities: %s", strerror(-rc));
+    }
+    if (!lockdown_seal(rules, G_N_ELEMENTS(rules), err, sizeof(err))) {
+        log_warn("the janitor: %s", err);
+    }
+}
+
 _Noreturn static void janitor_run(struct guest *g, int fd)
 {
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGTTOU};
@@ -92,6 +128,9 @@ _Noreturn static void janitor_run(struct guest *g, int fd)
     prctl(PR_SET_NAME, "cleave-janitor");
     janitor_close(g, fd);
     log_init("cleave", -1, LOG_WARN);
+    if (!g->o.no_sandbox && lockdown_possible()) {
+        janitor_lock_down();
+    }
     int child[MAX_CHILDREN];
     unsigned n = 0;
     for (;;) {

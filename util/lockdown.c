@@ -143,8 +143,12 @@ static int root_enter(const char *root)
     int rc = root ? mount(root, root, NULL, MS_BIND | MS_REC, NULL)
                   : mount("none", at, "tmpfs", MOUNT_FLAGS, "mode=555,size=4k,nr_inodes=1");
 
-    if (rc < 0 || chdir(at) < 0 || (rc = root_switch()) < 0) {
-        return rc < 0 ? rc : -errno;
+    if (rc < 0 || chdir(at) < 0) {
+        return -errno;
+    }
+    rc = root_switch();
+    if (rc < 0) {
+        return rc;
     }
     if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MOUNT_FLAGS, NULL) < 0) {
         return -errno;
