@@ -5,19 +5,40 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define INPUT_CHUNK 64
+
+static bool chr_fd_two(const struct chr_fd *c)
+{
+    return c->fd != c->out_fd;
+}
 
 /* What to wait for follows from what both sides can do now; nothing is watched that would spin. */
 static void chr_fd_rearm(struct chr_fd *c)
 {
     bool input = c->front && c->front->can_receive && c->front->can_receive(c->front->opaque) > 0;
+    uint32_t in = input ? (uint32_t)EPOLLIN : 0;
+    uint32_t out = c->blocked ? (uint32_t)EPOLLOUT : 0;
 
     if (c->pollable) {
-        loop_modify(c->loop, c->fd,
-                    (input ? (uint32_t)EPOLLIN : 0) | (c->blocked ? (uint32_t)EPOLLOUT : 0));
+        loop_modify(c->loop, c->fd, chr_fd_two(c) ? in : in | out);
+    }
+    if (c->out_pollable) {
+        loop_modify(c->loop, c->out_fd, out);
+    }
+}
+
+static void chr_fd_taken(struct chr_fd *c, size_t n)
+{
+    c->used -= n;
+    memmove(c->out, c->out + n, c->used);
+    if (c->starved) {
+        c->starved = false;
+        if (c->front && c->front->writable) {
+            c->front->writable(c->front->opaque);
+        }
     }
 }
 
@@ -26,27 +47,19 @@ void chr_fd_flush(struct chr_fd *c)
     if (!c->used || c->blocked) {
         return;
     }
-    ssize_t n = write(c->fd, c->out, c->used);
+    ssize_t n = c->out_fd >= 0 ? write(c->out_fd, c->out, c->used) : (ssize_t)c->used;
 
     if (n < 0 && errno == EINTR) {
         return;
     }
-    if (n < 0 && errno == EAGAIN) {
+    if (n < 0 && errno == EAGAIN && !c->lossy) {
         c->blocked = true;
         chr_fd_rearm(c);
         return;
     }
     /* A reader that has gone away must not stop the guest: the bytes are lost, as on an open wire.
      */
-    size_t gone = n < 0 ? c->used : (size_t)n;
-    c->used -= gone;
-    memmove(c->out, c->out + gone, c->used);
-    if (c->starved) {
-        c->starved = false;
-        if (c->front && c->front->writable) {
-            c->front->writable(c->front->opaque);
-        }
-    }
+    chr_fd_taken(c, n < 0 ? c->used : (size_t)n);
 }
 
 static void chr_fd_idle(void *opaque)
@@ -70,7 +83,8 @@ static size_t chr_fd_write(void *opaque, const uint8_t *buf, size_t len)
     return n;
 }
 
-static void chr_fd_input(struct chr_fd *c)
+/* False at the end of input. */
+static bool chr_fd_input(struct chr_fd *c)
 {
     uint8_t buf[INPUT_CHUNK];
     size_t room = c->front->can_receive(c->front->opaque);
@@ -78,8 +92,28 @@ static void chr_fd_input(struct chr_fd *c)
 
     if (n > 0) {
         c->front->receive(c->front->opaque, buf, (size_t)n);
-    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-        c->front = NULL; /* end of input */
+        return true;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return true;
+    }
+    if (c->listen_fd < 0) {
+        c->front = NULL;
+    }
+    return false;
+}
+
+/* The other end is gone: a server waits for the next. */
+static void chr_fd_closed(struct chr_fd *c)
+{
+    loop_remove(c->loop, c->fd);
+    c->pollable = false;
+    c->blocked = false;
+    if (c->listen_fd >= 0) {
+        close(c->fd);
+        c->fd = c->out_fd = -1;
+        chr_fd_taken(c, c->used);
+        loop_modify(c->loop, c->listen_fd, EPOLLIN);
     }
 }
 
@@ -87,17 +121,31 @@ static void chr_fd_ready(void *opaque, uint32_t events)
 {
     struct chr_fd *c = opaque;
 
-    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) && c->blocked) {
+    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) && c->blocked && !chr_fd_two(c)) {
         c->blocked = false;
         chr_fd_flush(c);
     }
-    if ((events & EPOLLIN) && c->front) {
-        chr_fd_input(c);
-    } else if (events & (EPOLLHUP | EPOLLERR)) {
-        loop_remove(c->loop, c->fd);
-        c->pollable = false;
+    if ((events & EPOLLIN) && c->front && !chr_fd_input(c) && c->listen_fd >= 0) {
+        chr_fd_closed(c);
         return;
     }
+    if (!(events & EPOLLIN) && (events & (EPOLLHUP | EPOLLERR))) {
+        chr_fd_closed(c);
+        return;
+    }
+    chr_fd_rearm(c);
+}
+
+static void chr_fd_out_ready(void *opaque, uint32_t events)
+{
+    struct chr_fd *c = opaque;
+
+    if (events & (EPOLLHUP | EPOLLERR)) {
+        loop_remove(c->loop, c->out_fd);
+        c->out_pollable = false;
+    }
+    c->blocked = false;
+    chr_fd_flush(c);
     chr_fd_rearm(c);
 }
 
@@ -106,17 +154,65 @@ static void chr_fd_accept_input(void *opaque)
     chr_fd_rearm(opaque);
 }
 
-int chr_fd_init(struct chr_fd *c, struct loop *loop, int fd)
+/* Regular files cannot be polled and need not. */
+static int chr_fd_watch(struct chr_fd *c, int fd, void (*ready)(void *opaque, uint32_t events),
+                        bool *pollable)
 {
     int flags = fcntl(fd, F_GETFL);
 
-    *c = (struct chr_fd){.chr = {chr_fd_write, chr_fd_accept_input, c}, .loop = loop, .fd = fd};
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
         return -errno;
     }
-    int err = loop_add(loop, fd, 0, chr_fd_ready, c);
-    c->pollable = err == 0;
-    return err == -EPERM ? 0 : err; /* regular files cannot be polled and need not */
+    int err = loop_add(c->loop, fd, 0, ready, c);
+    *pollable = err == 0;
+    return err == -EPERM ? 0 : err;
+}
+
+static int chr_fd_open(struct chr_fd *c, int fd, int out_fd)
+{
+    c->fd = fd;
+    c->out_fd = out_fd;
+    int err = chr_fd_watch(c, fd, chr_fd_ready, &c->pollable);
+    if (!err && fd != out_fd) {
+        err = chr_fd_watch(c, out_fd, chr_fd_out_ready, &c->out_pollable);
+    }
+    return err;
+}
+
+static void chr_fd_accept(void *opaque, uint32_t events)
+{
+    struct chr_fd *c = opaque;
+    int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        return;
+    }
+    if (c->fd >= 0 || chr_fd_open(c, fd, fd)) {
+        close(fd);
+        return;
+    }
+    loop_modify(c->loop, c->listen_fd, 0); /* others wait */
+    chr_fd_rearm(c);
+}
+
+int chr_fd_init_stream(struct chr_fd *c, struct loop *loop, int fd, int out_fd, int listen_fd)
+{
+    *c = (struct chr_fd){.chr = {chr_fd_write, chr_fd_accept_input, c},
+                         .loop = loop,
+                         .fd = -1,
+                         .out_fd = -1,
+                         .listen_fd = listen_fd};
+    int err = fd >= 0 ? chr_fd_open(c, fd, out_fd) : 0;
+
+    if (!err && listen_fd >= 0) {
+        err = loop_add(loop, listen_fd, fd >= 0 ? 0 : EPOLLIN, chr_fd_accept, c);
+    }
+    return err;
+}
+
+int chr_fd_init(struct chr_fd *c, struct loop *loop, int fd)
+{
+    return chr_fd_init_stream(c, loop, fd, fd, -1);
 }
 
 void chr_fd_connect(struct chr_fd *c, const struct chr_front *front)

@@ -399,12 +399,13 @@ static bool block_init(struct machine *m, char *err, size_t size)
 /* The byte stream of a -chardev, or NULL; a negative errno in *rc. */
 static struct chr *chardev(struct machine *m, struct chr_fd *c, const char *id, int *rc)
 {
-    int fd = options_chardev(m->o, id);
+    const struct dm_chardev *d = options_chardev_find(m->o, id);
 
-    if (fd < 0 || *rc) {
+    if (!d || (d->fd < 0 && d->listen_fd < 0) || *rc) {
         return NULL;
     }
-    *rc = chr_fd_init(c, m->loop, fd);
+    *rc = chr_fd_init_stream(c, m->loop, d->fd, d->out_fd, d->listen_fd);
+    c->lossy = d->lossy;
     return &c->chr;
 }
 

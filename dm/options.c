@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "options.h"
 
+#include <errno.h>
 #include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -682,6 +683,15 @@ static void vga_resolve(struct optctx *c)
     c->o->vga = wanted ? DM_VGA_STD : DM_VGA_NONE;
 }
 
+static void pidfile_write(const struct dm_options *o)
+{
+    FILE *f = o->pidfile ? fopen(o->pidfile, "we") : NULL;
+
+    if (o->pidfile && (!f || fprintf(f, "%d\n", (int)getpid()) < 0 || fclose(f))) {
+        die("-pidfile %s: %s", o->pidfile, strerror(errno));
+    }
+}
+
 static void options_resolve(struct optctx *c)
 {
     machine_resolve(c);
@@ -695,6 +705,7 @@ static void options_resolve(struct optctx *c)
     monitors_resolve(c);
     firmware_resolve(c);
     drives_open(c);
+    pidfile_write(c->o);
 }
 
 static unsigned option_find(const char *word)

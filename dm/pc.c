@@ -313,8 +313,9 @@ static int memory_init(struct pc *p)
 
 void pc_reset(struct pc *p, enum reset_kind kind)
 {
-    if (kind == RESET_HARD) {
+    if (kind == RESET_HARD && p->cfg.boot_once) {
         cmos_set_boot_order(&p->cmos, p->cfg.boot_order);
+        p->cfg.boot_once = NULL;
     }
     pc_chips_hold(&p->chips);
     arena_reset(&p->arena, kind);

@@ -113,14 +113,19 @@ static void fill_disks(uint8_t *ram, const struct cmos_config *c)
 }
 
 /* Bit 0 of CMOS_BOOT_3: 0 where the boot sector of a floppy must carry its signature. */
+static void fill_boot(const struct cmos *c, uint8_t *ram)
+{
+    ram[CMOS_BOOT_1_2] = (uint8_t)(c->boot[1] << 4 | c->boot[0]);
+    ram[CMOS_BOOT_3] = (uint8_t)(c->boot[2] << 4 | c->config.any_floppy);
+}
+
 static void fill_contents(const struct cmos *c, uint8_t *ram)
 {
     memset(ram, 0, CMOS_SIZE);
     fill_memory(ram, &c->config);
     fill_floppies(ram, &c->config);
     fill_disks(ram, &c->config);
-    ram[CMOS_BOOT_1_2] = (uint8_t)(c->boot[1] << 4 | c->boot[0]);
-    ram[CMOS_BOOT_3] = (uint8_t)(c->boot[2] << 4 | c->config.any_floppy);
+    fill_boot(c, ram);
     ram[CMOS_CENTURY] = (uint8_t)(c->config.century / 10 << 4 | c->config.century % 10);
     ram[CMOS_CPUS] = (uint8_t)(c->config.vcpus - 1);
 }
@@ -225,6 +230,7 @@ void cmos_set_boot_order(struct cmos *c, const char *letters)
     for (unsigned i = 0; i < CMOS_BOOT_ORDER; i++) {
         c->boot[i] = *letters ? boot_code(*letters++) : 0;
     }
+    fill_boot(c, c->s->ram);
 }
 
 int cmos_init(struct cmos *c, const struct hw *hw, const struct cmos_config *config)

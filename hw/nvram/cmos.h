@@ -48,7 +48,7 @@ struct cmos {
 
 int cmos_init(struct cmos *c, const struct hw *hw, const struct cmos_config *config);
 
-/* Another boot order, from the next reset on. */
+/* Another boot order, as if the set-up program had stored it. */
 void cmos_set_boot_order(struct cmos *c, const char *letters);
 
 /* For a clock chip that dispatches both ports; `cmos` is a struct cmos. Index 14-127. */
