@@ -317,6 +317,9 @@ class Lab:
                     return done.returncode >> 1
                 if last or done.returncode:
                     break
+                stdout.seek(0)
+                said = stdout.read().decode(errors="replace").splitlines()
+                print(*(f"# {line}" for line in said[-60:]), sep="\n")
                 print("# the emulated machine locked up; once more", flush=True)
                 stdout.seek(0)
                 stdout.truncate()
