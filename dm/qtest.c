@@ -148,7 +148,6 @@ static void qtest_flush(struct qtest *q)
     }
 }
 
-/* What the request started ends before it is answered: the same requests, the same answers. */
 static void qtest_request(struct qtest *q, const char *line, size_t len)
 {
     size_t from = q->out.used;
@@ -157,7 +156,6 @@ static void qtest_request(struct qtest *q, const char *line, size_t len)
         fprintf(q->log, "[R +%.6f] %.*s\n", seconds(q), (int)len, line);
     }
     qtest_command(q, line, len);
-    machine_drain(q->m);
     log_reply(q, from);
     machine_settle(q->m);
 }

@@ -109,10 +109,21 @@ static bool request_block(struct qtest *q, const struct request *r, uint64_t *gp
     return true;
 }
 
+/*
+ * What an access started ends before it is answered: lines that change come before the reply, and
+ * the same requests have the same answers.
+ */
+static void access_done(struct qtest *q)
+{
+    machine_drain(q->m);
+}
+
 /* "OK 0x" and `digits` hexadecimal digits. */
 static void reply_hex(struct qtest *q, uint64_t val, unsigned digits)
 {
     static const char hex[] = "0123456789abcdef";
+
+    access_done(q);
     char *p = qtest_reserve(q, 5 + digits + 1);
 
     memcpy(p, "OK 0x", 5);
@@ -124,6 +135,7 @@ static void reply_hex(struct qtest *q, uint64_t val, unsigned digits)
 
 static void reply_ok(struct qtest *q)
 {
+    access_done(q);
     memcpy(qtest_reserve(q, 3), "OK\n", 3);
 }
 
@@ -215,6 +227,7 @@ static void command_read(struct qtest *q, const struct request *r)
     g_autofree uint8_t *data = g_malloc(len);
 
     alone_read_block(&q->m->alone, gpa, data, len);
+    access_done(q);
     char *p = qtest_reserve(q, 5 + 2 * len + 1);
     memcpy(p, "OK 0x", 5);
     p += 5;
@@ -258,6 +271,7 @@ static void command_b64read(struct qtest *q, const struct request *r)
     g_autofree uint8_t *data = g_malloc(len + 1);
 
     alone_read_block(&q->m->alone, gpa, data, len);
+    access_done(q);
     g_autofree char *text = g_base64_encode(data, len);
     qtest_send(q, "OK ");
     qtest_send(q, text);
