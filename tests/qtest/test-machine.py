@@ -239,7 +239,9 @@ def fdc_start(m):
 
 
 def dma_set(m, mode, address, count):
-    """Channel 2 of the 8237."""
+    """Channel 2 of the 8237, and the cascade that it goes through."""
+    m.outb(0xd6, 0xc0)
+    m.outb(0xd4, 0)
     for port, value in ((0x0a, 6), (0x0c, 0), (0x04, address), (0x04, address >> 8),
                         (0x81, address >> 16), (0x05, count - 1), (0x05, count - 1 >> 8),
                         (0x0b, mode | 2), (0x0a, 2)):
