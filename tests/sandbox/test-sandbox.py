@@ -358,11 +358,42 @@ def refused(setting):
     assert f"{setting} /nonexistent" in said and said.count("cleave-dm:") == 1, said
 
 
+@test
+def toolstack_settings():
+    """-runas, -chroot and -run-with give that user and that root directory; qtest goes on"""
+    if os.geteuid() != 0:
+        raise Skip("needs root, to become somebody else")
+    for words in (["-runas", "65533:65532", "-chroot", "ROOT"],
+                  ["-run-with", "user=65533:65532,chroot=ROOT"]):
+        with work_dir() as work:
+            (work / "inside").mkdir()
+            words = [w.replace("ROOT", str(work)) for w in words]
+            dm = subprocess.Popen([*DM_ALONE, *words], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            try:
+                wait_for(lambda dm=dm: dm.poll() is not None or filtered(dm.pid), 20, "filter")
+                dm.stdin.write(b"outl 0xcf8 0x80000000\ninl 0xcfc\n")
+                dm.stdin.flush()
+                equal([dm.stdout.readline() for _ in range(2)],
+                      [b"OK\n", b"OK 0x12378086\n"], "qtest's answers")
+                privileges_check(dm.pid, "cleave-dm")
+                status = status_lines(dm.pid)
+                equal(status["Uid"].split(), ["65533"] * 4, "user")
+                equal(status["Gid"].split(), ["65532"] * 4, "group")
+                equal(os.listdir(f"/proc/{dm.pid}/root/"), ["inside"], "root directory")
+            finally:
+                dm.kill()
+                dm.communicate()
+
+
+DM_ALONE = [BUILD / "cleave-dm", "-machine", "pc,accel=qtest", "-qtest", "stdio", "-display",
+            "none", "-sandbox", "on"]
+
+
 def dm_alone(arguments):
     """cleave-dm without a guest, with the sandbox on: status, out, err."""
-    done = subprocess.run([BUILD / "cleave-dm", "-machine", "pc,accel=qtest", "-qtest", "stdio",
-                           "-display", "none", "-sandbox", "on", *arguments],
-                          stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+    done = subprocess.run([*DM_ALONE, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=30, check=False)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
