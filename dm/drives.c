@@ -53,7 +53,7 @@ static bool filters_add(struct drive *d, struct blk *b, char *err, size_t size)
         }
         b = block_debug_blk(d->debug);
     }
-    if (d->cfg.rerror != DM_ERROR_REPORT || d->cfg.werror != DM_ERROR_REPORT) {
+    if (d->set->tell || d->cfg.rerror != DM_ERROR_REPORT || d->cfg.werror != DM_ERROR_REPORT) {
         d->policy = block_policy_new(b, &policy);
         if (!d->policy) {
             return no_memory(err, size);
@@ -104,6 +104,7 @@ bool drives_init(struct drives *s, const struct dm_options *o, struct block_ring
 {
     s->ring = ring;
     s->hooks = *hooks;
+    s->tell = o->accel != ACCEL_CLEAVE;
     for (unsigned i = 0; i < DM_IDE_DRIVES + DM_FLOPPIES; i++) {
         bool floppy = i >= DM_IDE_DRIVES;
         unsigned unit = floppy ? i - DM_IDE_DRIVES : i;

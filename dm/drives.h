@@ -51,6 +51,7 @@ struct drives {
     struct pc *pc; /* NULL until drives_connect() */
     struct blk no_medium;
     struct drives_hooks hooks;
+    bool tell; /* of every failure: somebody listens who knows what that is */
     struct drive ide[DM_IDE_DRIVES];
     struct drive floppy[DM_FLOPPIES];
     struct drive_node node[DRIVES_MAX_NODES];

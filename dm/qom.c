@@ -370,6 +370,17 @@ static JsonNode *drive_property(const struct drive *d, const char *name)
     return NULL;
 }
 
+/* Of properties whose value nobody keeps. */
+static JsonNode *property_default(const struct qom_type *t, const char *name)
+{
+    for (unsigned i = 0; i < MAX_PROPERTIES && t->property[i].name; i++) {
+        if (!strcmp(t->property[i].name, name)) {
+            return g_str_has_prefix(t->property[i].type, "uint") ? node_int(0) : node_string("");
+        }
+    }
+    return NULL;
+}
+
 static JsonNode *device_property(const struct dm_options *o, const struct child *c,
                                  const char *name)
 {
@@ -388,8 +399,10 @@ static JsonNode *device_property(const struct dm_options *o, const struct child 
     if (!strcmp(c->type, "pvpanic") && !strcmp(name, "events")) {
         return node_int(o->pvpanic_events);
     }
-    return !strcmp(c->type, "isa-debug-exit") && !strcmp(name, "iobase") ? node_int(o->debug_exit)
-                                                                         : NULL;
+    if (!strcmp(c->type, "isa-debug-exit") && !strcmp(name, "iobase")) {
+        return node_int(o->debug_exit);
+    }
+    return property_default(type_find(c->type), name);
 }
 
 QMP_COMMAND(cmd_qom_get)

@@ -45,9 +45,12 @@ void runstate_cont(struct machine *m)
 
     m->run.stopped = NULL;
     machine_cont(m);
-    drives_retry(&m->drives);
     if (!running) {
         monitor_event(m->monitor, "RESUME", NULL);
+    }
+    drives_retry(&m->drives);
+    if (m->o->accel == ACCEL_QTEST) { /* a test sees the end of what it started */
+        machine_drain(m);
     }
 }
 
