@@ -33,10 +33,8 @@ static void put_access(enum fuzz_space space, bool write, uint64_t addr, unsigne
 {
     const char *verb = space == FUZZ_PIO ? (write ? "out" : "in") : (write ? "write" : "read");
 
-    if (space == FUZZ_PIO && size > 4) {
-        size = 4;
-        val &= UINT32_MAX;
-    }
+    size = space == FUZZ_PIO && size > 4 ? 4 : size;
+    val &= size < 8 ? (1ull << (size * 8)) - 1 : UINT64_MAX;
     if (write) {
         fprintf(q.body, "%s%c 0x%" PRIx64 " 0x%" PRIx64 "\n", verb, width_letter(size), addr, val);
     } else {
@@ -70,6 +68,9 @@ static void put_memory(const struct fuzz_event *e)
 {
     const uint8_t *data = e->data;
 
+    if (data[0] == 0 && memcmp(data, data + 1, e->size - 1) == 0) {
+        return; /* as a new machine has it */
+    }
     fprintf(q.head, "write 0x%" PRIx64 " 0x%x 0x", e->addr, e->size);
     for (unsigned i = 0; i < e->size; i++) {
         fprintf(q.head, "%02x", data[i]);
