@@ -91,7 +91,7 @@ def branches_read(exe, data):
     found = collections.defaultdict(dict)
     for entry in json.loads(out)["data"][0]["files"]:
         name = os.path.relpath(os.path.join(SOURCE, entry["filename"]), SOURCE)
-        if not re.match(r"(hw|chips)/", name):
+        if not device_of(name):
             continue
         for line, col, _, end, true, false, *_ in entry["branches"]:
             counts = found[name].setdefault((line, col, end), [0, 0])

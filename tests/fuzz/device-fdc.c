@@ -37,6 +37,99 @@ static bool fdc_setup(struct fuzz_world *w)
     return i8237_init(&dma, &w->hw) == 0 && fdc_init(&fdc, &w->hw, &cfg) == 0;
 }
 
+/* --- typical sequences --- */
+
+enum {
+    WIN_FDC,
+    WIN_FIFO,
+    WIN_DMA0,
+    WIN_DMA1,
+    WIN_PAGE,
+};
+
+static struct fuzz_op out(unsigned window, unsigned addr, uint64_t val)
+{
+    return (struct fuzz_op){FUZZ_WRITE, 1, (uint8_t)window, addr, val & 0xff};
+}
+
+/* Channel 2: mode, address, count, page, unmasked. */
+static size_t dma_set_up(uint64_t r, struct fuzz_op *op)
+{
+    static const uint8_t mode[] = {0x46, 0x4a, 0x42, 0x56, 0x5a, 0x66, 0x06, 0xc6};
+    const struct fuzz_op list[] = {out(WIN_DMA0, 12, 0),          out(WIN_DMA0, 11, mode[r & 7]),
+                                   out(WIN_DMA0, 4, r >> 8),      out(WIN_DMA0, 4, r >> 16),
+                                   out(WIN_DMA0, 5, r >> 24),     out(WIN_DMA0, 5, r >> 32 & 7),
+                                   out(WIN_PAGE, 1, r >> 40 & 3), out(WIN_DMA1, 0x14, 0),
+                                   out(WIN_DMA0, 10, 2)};
+    size_t n = sizeof(list) / sizeof(list[0]);
+
+    for (size_t i = 0; i < n; i++) {
+        op[i] = list[i];
+    }
+    return n;
+}
+
+/* Opcodes and how many parameters they take. */
+static const struct {
+    uint8_t opcode, params;
+} command[] = {{0x46, 8}, {0xe6, 8}, {0x66, 8}, {0x4c, 8}, {0x6c, 8}, {0x45, 8}, {0xc5, 8},
+               {0x49, 8}, {0x42, 8}, {0x56, 8}, {0xd6, 8}, {0x4a, 1}, {0x4d, 5}, {0x07, 1},
+               {0x08, 0}, {0x03, 2}, {0x04, 1}, {0x0f, 2}, {0x8f, 2}, {0xcf, 2}, {0x13, 3},
+               {0x0e, 0}, {0x10, 0}, {0x12, 1}, {0x14, 0}, {0x94, 0}, {0x8e, 5}, {0x18, 0}};
+
+/* C, H, R, N, EOT, GPL and DTL fit the drive, mostly; the head in the unit byte agrees. */
+static size_t parameters(uint64_t r, struct fuzz_op *op, unsigned count)
+{
+    uint8_t head = r >> 2 & 1;
+    const uint8_t val[8] = {(uint8_t)((r & 1) | head << 2 | ((r >> 60) == 0 ? 0x80 : 0)),
+                            (uint8_t)(r >> 8 & (r >> 61 ? 0x03 : 0x7f)),
+                            (uint8_t)(r >> 56 & 15 ? head : !head),
+                            (uint8_t)(r >> 16 & (r >> 62 ? 0x0f : 0x1f)),
+                            (uint8_t)(r >> 20 & 15 ? 2 : 3),
+                            (uint8_t)(r >> 24 & 1 ? 18 : r >> 25 & 15),
+                            0x1b,
+                            (uint8_t)(r >> 32)};
+    /* FORMAT TRACK has N, sectors, gap, filler behind the unit; CONFIGURE a zero first. */
+    const uint8_t format[5] = {val[0], 2, (uint8_t)(r >> 40 & 1 ? 18 : r >> 41 & 31), 0x50, 0xf6};
+    const uint8_t *list = count == 5 ? format : val;
+    const uint8_t configure[3] = {0, (uint8_t)(r >> 8), (uint8_t)(r >> 16)};
+
+    list = count == 3 ? configure : list;
+    for (unsigned i = 0; i < count; i++) {
+        op[i] = out(WIN_FIFO, 0, list[i]);
+    }
+    return count;
+}
+
+static size_t fdc_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
+{
+    uint64_t r = rnd(), s = rnd();
+    unsigned c = (unsigned)(s >> 8) % (sizeof(command) / sizeof(command[0]));
+    size_t n = 0;
+
+    if (s & 1) {
+        op[n++] = out(WIN_FDC, 2, 0x3c | (r & 1));
+    }
+    if ((s & 6) == 0) {
+        n += dma_set_up(rnd(), &op[n]);
+    }
+    if ((s & 0x38) == 0) { /* SPECIFY: with DMA or without */
+        op[n++] = out(WIN_FIFO, 0, 0x03);
+        op[n++] = out(WIN_FIFO, 0, 0xdf);
+        op[n++] = out(WIN_FIFO, 0, 0x02 | (s >> 40 & 1));
+    }
+    op[n++] = out(WIN_FIFO, 0, command[c].opcode);
+    n += parameters(r, &op[n], command[c].params);
+    if (s >> 41 & 1) {
+        op[n++] = (struct fuzz_op){s >> 42 & 1 ? FUZZ_WRITE_REP : FUZZ_READ_REP, 1, WIN_FIFO, 0,
+                                   s >> 43 & 1 ? 511 | 0x02120000 : 6};
+    }
+    if (s >> 44 & 1) {
+        op[n++] = (struct fuzz_op){FUZZ_BLK_DONE, 1, 0, 0, s >> 45 & 7};
+    }
+    return n;
+}
+
 static void fdc_reset(struct fuzz_world *w)
 {
     for (unsigned i = 0; i < 2; i++) {
@@ -51,4 +144,5 @@ FUZZ_TARGET(fdc) = {
     .about = "82077AA floppy disk controller, two drives, with the 8237A DMA controllers",
     .setup = fdc_setup,
     .reset = fdc_reset,
+    .generate = fdc_generate,
 };

@@ -32,6 +32,22 @@ static void media_change(struct fuzz_world *w, uint32_t addr, uint64_t val)
               ide_media_change(&ide, addr & 3, blk), ide_tray_locked(&ide, addr & 3));
 }
 
+static void tray_move(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    int err = ide_tray_move(&ide, addr & 3, val & 1);
+
+    fuzz_note(w, "drive %u: tray open %d: %d, in flight %d", addr & 3,
+              ide_tray_open(&ide, addr & 3), err, ide_in_flight(&ide));
+}
+
+/* A disk leaves for good; it is put back for the next input. */
+static void unplug(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    if ((val & 7) == 0) {
+        ide_unplug(&ide, addr & 3);
+    }
+}
+
 static void windows_add(struct fuzz_world *w)
 {
     fuzz_ports_add(w, "ide0", 0x1f0, 8);
@@ -40,6 +56,8 @@ static void windows_add(struct fuzz_world *w)
     fuzz_ports_add(w, "ide1-control", 0x376, 1);
     fuzz_window_add(w, &(struct fuzz_window){"bmdma", FUZZ_PIO, 0xc000, 16, &ide.bm_ports, NULL});
     fuzz_action_add(w, "disc change", media_change);
+    fuzz_action_add(w, "tray", tray_move);
+    fuzz_action_add(w, "unplug", unplug);
 }
 
 static bool ide_setup(struct fuzz_world *w, const enum ide_kind kind[IDE_DRIVES])
@@ -53,7 +71,7 @@ static bool ide_setup(struct fuzz_world *w, const enum ide_kind kind[IDE_DRIVES]
         if (kind[i] == IDE_KIND_DISK) {
             uint64_t bytes = i == 0 ? DISK_LARGE : DISK_SMALL;
 
-            cfg.drive[i].blk = &fuzz_blk_new(w, bytes, IMAGE, i == 2)->blk;
+            cfg.drive[i].blk = medium[i] = &fuzz_blk_new(w, bytes, IMAGE, i == 2)->blk;
         } else if (kind[i] == IDE_KIND_CD && i != 3) {
             cfg.drive[i].blk = medium[i] = &disc[0]->blk;
         }
@@ -91,6 +109,9 @@ static void ide_reset(struct fuzz_world *w)
 
         if (d->kind == IDE_KIND_CD && d->blk != medium[i]) {
             ide_media_change(&ide, i, medium[i]);
+        } else if (d->kind == IDE_KIND_NONE && medium[i]) {
+            d->kind = IDE_KIND_DISK;
+            d->blk = medium[i];
         }
     }
 }
@@ -206,6 +227,82 @@ static const uint8_t packet_code[] = {0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28, 
                                       0x43, 0x44, 0x46, 0x4a, 0x51, 0x52, 0x5a, 0x1a, 0xbd, 0xad,
                                       0xa4, 0x35, 0x2b, 0x4e, 0xbb, 0xb9, 0x15, 0x55, 0x23};
 
+/* Requests are held back and end one by one, some of them with an error. */
+static size_t held(uint64_t (*rnd)(void), struct fuzz_op *op, unsigned window)
+{
+    uint64_t r = rnd();
+    bool write = r & 1;
+    size_t n = 0;
+
+    op[n++] = (struct fuzz_op){FUZZ_BLK_MODE, 1, 1, 0, 0};
+    n += task_file(rnd() & ~0x1f08ull, &op[n], window);
+    op[n++] = out(window, 2, 1, 1 + (r >> 8 & 31));
+    op[n++] = out(window, 7, 1, write ? (r & 2 ? 0x30 : 0xc5) : (r & 2 ? 0x20 : 0xc4));
+    for (unsigned i = 0; i < 4; i++) {
+        op[n++] = write ? data(window, true, 2048, r) : data(window, false, 2048, 0);
+        op[n++] = (struct fuzz_op){FUZZ_BLK_DONE, 1, 0, 0, r >> (16 + 3 * i) & (i ? 7 : 1)};
+    }
+    if (r >> 40 & 1) {
+        op[n++] = out(window == WIN_COMMAND0 ? WIN_CONTROL0 : WIN_CONTROL1, 0, 1, r >> 41 & 6);
+    }
+    if (r >> 43 & 1) {
+        op[n++] = (struct fuzz_op){FUZZ_BLK_MODE, 1, 0, 0, 0};
+    }
+    return n;
+}
+
+/* SMART on, a self-test, a log. */
+static size_t smart(uint64_t (*rnd)(void), struct fuzz_op *op, unsigned window)
+{
+    static const uint8_t test[] = {0, 1, 2, 3, 0x7f, 0x81, 0x82, 0x40};
+    static const uint8_t log[] = {0, 1, 6, 9, 0x80, 0x30, 2, 3};
+    uint64_t r = rnd();
+    const uint8_t feature[3] = {0xd8, 0xd4, r & 1 ? 0xd5 : (uint8_t)(0xd0 + (r >> 1 & 15))};
+    const uint8_t low[3] = {0, test[r >> 8 & 7], log[r >> 12 & 7]};
+    size_t n = 0;
+
+    op[n++] = out(window, 6, 1, 0xa0 | (r >> 4 & 0x10));
+    for (unsigned i = 0; i < 3; i++) {
+        op[n++] = out(window, 1, 1, feature[i]);
+        op[n++] = out(window, 2, 1, 1);
+        op[n++] = out(window, 3, 1, low[i]);
+        op[n++] = out(window, 4, 1, 0x4f);
+        op[n++] = out(window, 5, 1, 0xc2);
+        op[n++] = out(window, 7, 1, 0xb0);
+    }
+    op[n++] = data(window, r >> 16 & 1, 256, r >> 20);
+    return n;
+}
+
+/* READ (10), READ (12) and READ CD of sectors that are there, within limits of any kind. */
+static size_t packet_read(uint64_t (*rnd)(void), struct fuzz_op *op, unsigned channel)
+{
+    static const uint16_t limit[] = {0xfffe, 0xffff, 2048, 512, 2, 1, 2352, 3000};
+    unsigned window = channel ? WIN_COMMAND1 : WIN_COMMAND0;
+    uint64_t r = rnd();
+    uint8_t blocks = (uint8_t)(1 + (r >> 8 & 7));
+    uint8_t lba = (uint8_t)(r >> 16);
+    static const uint8_t flags[] = {0x10, 0xf8, 0x78, 0x00};
+    const uint8_t form[3][12] = {{0x28, 0, 0, 0, 0, lba, 0, 0, blocks},
+                                 {0xa8, 0, 0, 0, 0, lba, 0, 0, 0, blocks},
+                                 {0xbe, 0, 0, 0, 0, lba, 0, 0, blocks, flags[r >> 24 & 3]}};
+    const uint8_t *p = form[(r >> 26 & 0xff) % 3];
+    size_t n = 0;
+
+    op[n++] = out(window, 6, 1, 0xa0);
+    op[n++] = out(window, 1, 1, r & 1);
+    op[n++] = out(window, 4, 1, limit[r >> 4 & 7] & 0xff);
+    op[n++] = out(window, 5, 1, limit[r >> 4 & 7] >> 8);
+    op[n++] = out(window, 7, 1, 0xa0);
+    for (unsigned i = 0; i < 6; i++) {
+        op[n++] = out(window, 0, 2, p[2 * i] | (uint64_t)p[2 * i + 1] << 8);
+    }
+    if (r >> 34 & 1) {
+        op[n++] = data(window, false, 1024, 0);
+    }
+    return n;
+}
+
 /* PACKET with its twelve bytes; addresses and lengths are mostly small. */
 static size_t packet(uint64_t (*rnd)(void), struct fuzz_op *op, unsigned channel)
 {
@@ -244,12 +341,33 @@ static size_t cd_pio(uint64_t (*rnd)(void), struct fuzz_op *op)
 
 static size_t hd_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
 {
-    return rnd() & 3 ? hd_pio(rnd, op) : bm_around(rnd, op, 0, dma_command);
+    uint64_t r = rnd();
+
+    switch (r & 7) {
+    case 0:
+        return bm_around(rnd, op, r >> 8 & 1, dma_command);
+    case 1:
+        return held(rnd, op, r >> 8 & 1 ? WIN_COMMAND0 : WIN_COMMAND1);
+    case 2:
+        return smart(rnd, op, r >> 8 & 3 ? WIN_COMMAND0 : WIN_COMMAND1);
+    default:
+        return hd_pio(rnd, op);
+    }
 }
 
 static size_t cd_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
 {
-    return rnd() & 3 ? cd_pio(rnd, op) : bm_around(rnd, op, 0, packet);
+    switch (rnd() & 7) {
+    case 0:
+        return bm_around(rnd, op, 0, packet);
+    case 1:
+        return bm_around(rnd, op, 0, packet_read);
+    case 2:
+    case 3:
+        return packet_read(rnd, op, 0);
+    default:
+        return cd_pio(rnd, op);
+    }
 }
 
 static size_t bm_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
@@ -258,8 +376,9 @@ static size_t bm_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
     case 0:
         return hd_pio(rnd, op);
     case 1:
-    case 2:
         return bm_around(rnd, op, 1, packet);
+    case 2:
+        return bm_around(rnd, op, 1, packet_read);
     default:
         return bm_around(rnd, op, 0, dma_command);
     }

@@ -50,7 +50,7 @@ enum fuzz_kind {
     FUZZ_RESET,  /* the machine: sel bit 0: hard, else power-on */
     FUZZ_SAVE,   /* the arena is saved, and must be acceptable */
     FUZZ_RESUME, /* the arena is as saved last */
-    FUZZ_POKE,   /* hostile saved state: size bytes at addr become val; then check and resume */
+    FUZZ_POKE,   /* hostile saved state: a field (addr) of device sel altered; check, resume */
     FUZZ_NKINDS,
 };
 

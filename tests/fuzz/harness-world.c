@@ -466,6 +466,31 @@ bool fuzz_pci_new(struct fuzz_world *w)
     return pci_bus_init(&bus, &w->hw) == 0;
 }
 
+/* --- what a hypervisor would be told --- */
+
+static void region_told(void *opaque, const struct region *r)
+{
+    fuzz_note(opaque, "%s: decoding of %#llx changes", r->name, (unsigned long long)r->base);
+}
+
+static void memory_told(void *opaque, const struct mem_flat *f)
+{
+    fuzz_note(opaque, "memory at %#llx, %llu bytes, changes", (unsigned long long)f->gpa,
+              (unsigned long long)f->len);
+}
+
+static void deadline_told(void *opaque, uint64_t next)
+{
+}
+
+static void world_unmap(void *opaque, void *host, uint64_t gpa, uint64_t len, uint64_t written)
+{
+    if (written > len) {
+        fuzz_finding(opaque, "%llu bytes of a range of %llu were written",
+                     (unsigned long long)written, (unsigned long long)len);
+    }
+}
+
 /* The empty world. */
 bool fuzz_world_init(struct fuzz_world *w, void *arena)
 {
@@ -474,8 +499,11 @@ bool fuzz_world_init(struct fuzz_world *w, void *arena)
     bus_init(&w->own.mmio, UINT64_MAX);
     memmap_init(&w->own.mem);
     arena_init(&w->own.arena, arena, FUZZ_ARENA_SIZE);
-    w->own.clock = (struct clock){.now = fuzz_now, .opaque = w};
-    w->own.dma = (struct dma){world_dma_map, NULL, w};
+    w->own.pio.listener = (struct bus_listener){region_told, region_told, w};
+    w->own.mmio.listener = w->own.pio.listener;
+    w->own.mem.listener = (struct memmap_listener){memory_told, memory_told, w};
+    w->own.clock = (struct clock){.now = fuzz_now, .rearm = deadline_told, .opaque = w};
+    w->own.dma = (struct dma){world_dma_map, world_unmap, w};
     w->hw = (struct hw){.pio = &w->own.pio,
                         .mmio = &w->own.mmio,
                         .mem = &w->own.mem,

@@ -25,7 +25,7 @@
 #define BUDGET   (2 << 20) /* bytes moved in one input */
 #define MAX_ENDS 64u       /* requests that end after one operation */
 #define MAX_PASS (1ull << 36)
-#define REP_MASK   0x7ffu
+#define REP_MASK 0x7ffu
 
 /* The memory of the process's one world. */
 static struct fuzz_world the_world;
@@ -290,23 +290,54 @@ static void op_state(struct fuzz_world *w, const struct fuzz_op *op)
     }
 }
 
-/* Bytes of one device's state become others; refused, or taken over and survived. */
+/* A field of a device's state, nested ones included: which one, the address says. */
+static const struct state_field *field_of(const struct state_type *t, uint32_t addr,
+                                          uint32_t *offset)
+{
+    const struct state_field *f;
+
+    *offset = 0;
+    do {
+        f = &t->fields[addr % t->nfields];
+        addr /= t->nfields;
+        *offset += f->offset + addr % f->count * f->size;
+        addr /= f->count;
+        t = f->sub;
+    } while (t);
+    return f;
+}
+
+/* One more or less than it was, something else, one bit. */
+static uint64_t field_value(const struct fuzz_op *op, uint64_t old)
+{
+    switch (op->size) {
+    case 1:
+        return old + (uint64_t)(int8_t)op->val;
+    case 2:
+        return old ^ 1ull << (op->val & 63);
+    default:
+        return op->val;
+    }
+}
+
+/* A field of one device's state becomes another; refused, or taken over and survived. */
 static void op_poke(struct fuzz_world *w, const struct fuzz_op *op)
 {
     struct device *d = w->hw.arena->dev[op->sel % w->hw.arena->ndev];
-    uint32_t at = op->addr % d->cls->state->size;
-    uint32_t n = d->cls->state->size - at < op->size ? d->cls->state->size - at : op->size;
-    uint8_t *p = (uint8_t *)d->state + at;
-    uint8_t old[8];
+    uint32_t offset;
+    const struct state_field *f = field_of(d->cls->state, op->addr, &offset);
+    uint8_t *p = (uint8_t *)d->state + offset;
+    uint64_t old = 0;
 
-    memcpy(old, p, n);
-    memcpy(p, &op->val, n);
+    memcpy(&old, p, f->size);
+    uint64_t val = field_value(op, old);
+    memcpy(p, &val, f->size);
     if (d->cls->check(d->state)) {
-        memcpy(p, old, n);
-        fuzz_note(w, "%s: %u bytes of state at %u: refused", d->id, n, at);
+        memcpy(p, &old, f->size);
+        fuzz_note(w, "%s: %s at %u: refused", d->id, f->name, offset);
         return;
     }
-    fuzz_note(w, "%s: %u bytes of state at %u: accepted", d->id, n, at);
+    fuzz_note(w, "%s: %s at %u: %#llx accepted", d->id, f->name, offset, (unsigned long long)val);
     w->poked = true;
     world_resume(w);
 }
