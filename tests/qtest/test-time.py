@@ -77,6 +77,21 @@ def next_deadline():
 
 
 @test
+def stopped():
+    """while the machine is stopped time passes, but nothing fires until it goes on"""
+    with Machine("-S", qmp=True) as m:
+        m.intercept()
+        m.outb(0x43, 0x30)
+        m.outb(0x40, 100)
+        m.outb(0x40, 0)
+        equal(m.step(SECOND), SECOND)
+        equal(m.irqs_taken(), [])
+        m.command("cont")
+        equal(m.step(1), SECOND + 1)
+        equal(m.irqs_taken(), [(0, 1)])
+
+
+@test
 def rtc_wall_clock():
     """the RTC starts with the host's time of day"""
     with Machine() as m:
