@@ -326,6 +326,69 @@ static void test_device_reset(void)
     rig_free(r);
 }
 
+struct moved {
+    unsigned n;
+    unsigned drive;
+    bool open;
+};
+
+static void tray_moved(void *opaque, unsigned drive, bool open)
+{
+    struct moved *m = opaque;
+
+    *m = (struct moved){m->n + 1, drive, open};
+}
+
+/* The host moves the tray with the disc in it: the guest is told as if it were another. */
+static void test_tray_host(void)
+{
+    struct rig *r = rig_new("d-c-");
+
+    g_assert_cmpint(ide_tray_move(&r->ide, 0, true), ==, -EINVAL);
+    g_assert_cmpint(ide_tray_move(&r->ide, 7, true), ==, -EINVAL);
+    RUN(r, true, 0x00);
+    g_assert_cmpint(ide_tray_move(&r->ide, 2, false), ==, 0); /* where it is */
+    RUN(r, true, 0x00);
+    g_assert_cmpint(ide_tray_move(&r->ide, 2, true), ==, 0);
+    g_assert_true(ide_tray_open(&r->ide, 2));
+    RUN(r, false, 0x00);
+    g_assert_cmphex(atapi_sense(r, S, 0), ==, NO_MEDIUM);
+    g_assert_cmpuint(RUN(r, true, 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 255), ==, 8);
+    g_assert_cmphex(reply[4], ==, 3); /* removal */
+    g_assert_cmpint(ide_tray_move(&r->ide, 2, false), ==, 0);
+    RUN(r, false, 0x00);
+    g_assert_cmphex(atapi_sense(r, S, 0), ==, NO_MEDIUM);
+    RUN(r, false, 0x00);
+    g_assert_cmphex(atapi_sense(r, S, 0), ==, NEW_MEDIUM);
+    RUN(r, true, 0x00);
+    rig_free(r);
+}
+
+/* The host hears of what the guest does with the tray, once per movement. */
+static void test_tray_guest(void)
+{
+    struct rig *r = rig_new("--c-");
+    struct moved m = {0, 0, false};
+
+    r->ide.tray_moved = tray_moved;
+    r->ide.tray_opaque = &m;
+    RUN(r, true, 0x1b, 0, 0, 0, 2);
+    g_assert_cmpuint(m.n, ==, 1);
+    g_assert_cmpuint(m.drive, ==, 2);
+    g_assert_true(m.open);
+    RUN(r, true, 0x1b, 0, 0, 0, 2);
+    g_assert_cmpuint(m.n, ==, 1);
+    RUN(r, true, 0x1b, 0, 0, 0, 3);
+    g_assert_cmpuint(m.n, ==, 2);
+    g_assert_false(m.open);
+    RUN(r, true, 0x1e, 0, 0, 0, 1);
+    RUN(r, false, 0x1b, 0, 0, 0, 2); /* locked */
+    g_assert_cmpuint(m.n, ==, 2);
+    ide_tray_move(&r->ide, 2, true); /* the host need not be told what it did */
+    g_assert_cmpuint(m.n, ==, 2);
+    rig_free(r);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -340,6 +403,8 @@ int main(int argc, char **argv)
     g_test_add_func("/atapi/tray", test_tray);
     g_test_add_func("/atapi/empty", test_empty);
     g_test_add_func("/atapi/media-change", test_media_change);
+    g_test_add_func("/atapi/tray-host", test_tray_host);
+    g_test_add_func("/atapi/tray-guest", test_tray_guest);
     g_test_add_func("/atapi/media-error", test_media_error);
     g_test_add_func("/atapi/device-reset", test_device_reset);
     return g_test_run();
