@@ -307,9 +307,15 @@ bool lockdown_isolate(const struct lockdown_place *p, char *err, size_t size)
     return rc == 0;
 }
 
-static int rule_add(scmp_filter_ctx ctx, const struct lockdown_rule *r)
+/* Looked at in the order of the rows; those without conditions the kernel knows beforehand. */
+static int rule_add(scmp_filter_ctx ctx, const struct lockdown_rule *r, unsigned place)
 {
     struct scmp_arg_cmp cmp[LOCKDOWN_CONDS];
+    int rc = seccomp_syscall_priority(ctx, r->nr, place < 255 ? (uint8_t)(255 - place) : 0);
+
+    if (rc) {
+        return rc;
+    }
 
     for (unsigned i = 0; i < r->n; i++) {
         cmp[i] = SCMP_CMP64(r->cond[i].arg, SCMP_CMP_MASKED_EQ, r->cond[i].mask, r->cond[i].value);
@@ -327,7 +333,7 @@ bool lockdown_seal(const struct lockdown_rule *rule, unsigned n, char *err, size
     /* No untrusted code runs here by itself: the mitigation for that would only cost time. */
     rc = rc ? rc : seccomp_attr_set(ctx, SCMP_FLTATR_CTL_SSB, 1);
     for (unsigned i = 0; !rc && i < n; i++) {
-        rc = rule_add(ctx, &rule[i]);
+        rc = rule_add(ctx, &rule[i], i);
     }
     rc = rc ? rc : seccomp_load(ctx);
     seccomp_release(ctx);

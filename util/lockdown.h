@@ -68,7 +68,10 @@ struct lockdown_rule {
         }                                                                                          \
     }
 
-/* From now on, in all threads: any other system call kills the process. False, with `err`. */
+/*
+ * From now on, in all threads: any other system call kills the process. Rows used most come first.
+ * False, with `err`.
+ */
 bool lockdown_seal(const struct lockdown_rule *rule, unsigned n, char *err, size_t size);
 
 /* A sanitizer's run-time makes calls of its own: such a build is not locked down. */
