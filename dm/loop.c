@@ -29,6 +29,11 @@ uint64_t loop_guest_now(void *loop)
     return (l->running ? loop_host_now() : l->paused_at) - l->clock_offset;
 }
 
+void loop_set_guest_time(struct loop *l, uint64_t guest_ns)
+{
+    l->clock_offset = l->paused_at - guest_ns;
+}
+
 void loop_set_running(struct loop *l, bool running)
 {
     uint64_t now = loop_host_now();

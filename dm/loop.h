@@ -56,6 +56,9 @@ uint64_t loop_host_now(void);
 /* The guest clock's time source: stands still unless running. */
 uint64_t loop_guest_now(void *loop);
 
+/* While stopped: the guest's time from which it goes on. */
+void loop_set_guest_time(struct loop *l, uint64_t guest_ns);
+
 /*
  * Starts and stops guest time and the serving of requests. After a start, guest time goes on where
  * it stopped.

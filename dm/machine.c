@@ -16,6 +16,8 @@
 #include "log.h"
 #include "monitor.h"
 #include "qtest.h"
+#include "state.h"
+#include "xen.h"
 
 #define BIOS_MAX    (16u << 20)
 #define VGABIOS_MAX (256u << 10)
@@ -88,6 +90,11 @@ static void power_requested(void *opaque, enum power_event event, uint32_t value
 
         json_object_set_int_member(data, "value", value);
         monitor_event(m->monitor, "DEBUG_EXIT", data);
+    }
+    if (event == POWER_SUSPEND && m->o->accel == ACCEL_XEN) {
+        m->ended = false; /* the guest wakes up in this machine */
+        xen_world_suspend(m);
+        return;
     }
     m->t->ops->shutdown(m->t, reason[event]);
 }
@@ -265,15 +272,17 @@ static void config_write(void *opaque, uint8_t devfn, unsigned off, unsigned siz
 
 static struct transport *hypervisor_connect(struct machine *m, char *err, size_t size)
 {
+    struct ioreq_ops ops = {.config_read = config_read, .config_write = config_write, .opaque = m};
     struct local_config cfg = {
         .core_fd = m->o->core_fd,
         .pio = &m->pc.pio,
         .mmio = &m->pc.mmio,
-        .ops = {.config_read = config_read, .config_write = config_write, .opaque = m},
+        .ops = ops,
         .link_offset = m->o->firmware_qemu ? 3 : 0,
     };
 
-    return local_new(&cfg, err, size);
+    return m->o->accel == ACCEL_XEN ? xen_world_new(m, &ops, err, size)
+                                    : local_new(&cfg, err, size);
 }
 
 static void alone_settle(void *opaque)
@@ -335,7 +344,12 @@ static bool objects_init(struct machine *m, char *err, size_t size)
     const struct dm_options *o = m->o;
     int rc;
 
-    if (o->vga == DM_VGA_STD) {
+    if (o->vga == DM_VGA_STD && o->accel == ACCEL_XEN) {
+        rc = xen_world_vram(m);
+        if (rc) {
+            return failed(err, size, "video memory (xl.cfg: videoram)", rc);
+        }
+    } else if (o->vga == DM_VGA_STD) {
         rc = o->vram_fd >= 0 ? object_attach(&m->vram, o->vram_fd, PC_VRAM_SIZE)
                              : object_new(&m->vram, "cleave-vram", PC_VRAM_SIZE);
         if (rc) {
@@ -453,6 +467,12 @@ static bool devices_init(struct machine *m, char *err, size_t size)
                           .pvpanic_events = o->pvpanic_events,
                           .ib700 = o->ib700,
                           .testdev = o->pc_testdev ? g_malloc0(TESTDEV_IOMEM) : NULL,
+                          .no_acpi = o->no_acpi,
+                          .xen_platform = o->xen_platform,
+                          .xen = {.unplug = xen_world_unplug,
+                                  .rom_lock = xen_world_rom_lock,
+                                  .log = xen_world_guest_log,
+                                  .opaque = m},
                           .chips = is_alone(m),
                           .ram_areas = is_alone(m),
                           .epoch = rtc_epoch(o),
@@ -534,11 +554,17 @@ bool machine_init(struct machine *m, const struct dm_options *o, struct loop *lo
         return failed(err, size, "the hypervisor core refused the device model", rc);
     }
     pc_reset(&m->pc, RESET_POWER_ON);
+    if (o->incoming_fd >= 0 && !state_load(m, o->incoming_fd, err, size)) {
+        return false;
+    }
     consoles_connect(m);
     if (is_alone(m)) { /* time and accesses come from elsewhere */
         return !o->qtest || qtest_start(m, err, size);
     }
     loop->t = m->t;
     loop->clock = &m->pc.clock;
+    if (o->accel == ACCEL_XEN) {
+        xen_world_announce(m);
+    }
     return true;
 }

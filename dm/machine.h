@@ -19,6 +19,7 @@
 #include "transport.h"
 
 struct monitor;
+struct xs_handle;
 
 struct machine {
     const struct dm_options *o;
@@ -26,6 +27,7 @@ struct machine {
     struct transport *t;
     struct alone alone;      /* the standalone world; unused with a hypervisor */
     struct qtest *qtest;     /* who drives it, or NULL */
+    struct xs_handle *store; /* xenstore, in a Xen domain */
     struct monitor *monitor; /* NULL: nobody listens */
 
     struct pc pc;

@@ -7,8 +7,7 @@
 #include "log.h"
 #include "machine.h"
 #include "monitor.h"
-
-#define DRAIN_WAIT_MS 100
+#include "xen.h"
 
 const char *machine_status(const struct machine *m)
 {
@@ -26,13 +25,16 @@ void machine_cont(struct machine *m)
     m->started = true;
     m->ended = false;
     loop_set_running(m->loop, true);
+    if (m->store) {
+        xen_world_running(m);
+    }
 }
 
 void machine_drain(struct machine *m)
 {
     while (block_ring_in_flight(m->ring)) {
         if (!block_ring_poll(m->ring)) {
-            loop_wait_io(m->loop, DRAIN_WAIT_MS);
+            block_ring_wait(m->ring);
         }
     }
 }

@@ -34,7 +34,7 @@ static void signalled(void *opaque, uint32_t events)
     }
 }
 
-static void signals_init(void)
+static void signals_init(const struct dm_options *o)
 {
     sigset_t set;
 
@@ -49,7 +49,9 @@ static void signals_init(void)
     if (signals < 0 || loop_add(&loop, signals, EPOLLIN, signalled, NULL) < 0) {
         die("signalfd: cannot be had on this kernel");
     }
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (o->accel != ACCEL_XEN) { /* the process that libxl starts this one with soon ends */
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+    }
 }
 
 int main(int argc, char **argv)
@@ -65,7 +67,7 @@ int main(int argc, char **argv)
     if (rc) {
         die("epoll: %s", strerror(-rc));
     }
-    signals_init();
+    signals_init(&options);
     if (!machine_init(&machine, &options, &loop, err, sizeof(err))) {
         die("%s", err);
     }
@@ -87,5 +89,5 @@ int main(int argc, char **argv)
         loop_run(&loop);
     }
     machine_exit(&machine);
-    return rc;
+    return rc ? rc : machine.exit_status;
 }

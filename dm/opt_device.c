@@ -9,6 +9,7 @@
 
 #define IDE_MAX_CYLINDERS 65535
 #define VGAMEM_MIB        16
+#define VGAMEM_XEN_MAX    256
 
 struct device_type {
     const char *name;
@@ -202,7 +203,12 @@ static void add_vga(struct optctx *c, struct optlist *own)
     if (c->o->vga != DM_VGA_NONE) {
         die("-device %s: there is a display adapter already; give -vga none before it", l->text);
     }
-    optlist_number(l, "vgamem_mb", VGAMEM_MIB, VGAMEM_MIB, VGAMEM_MIB);
+    c->o->vgamem_mib =
+        (uint32_t)optlist_number(l, "vgamem_mb", VGAMEM_MIB, VGAMEM_MIB,
+                                 c->o->accel == ACCEL_XEN ? VGAMEM_XEN_MAX : VGAMEM_MIB);
+    if (c->o->vgamem_mib & (c->o->vgamem_mib - 1)) {
+        die("-device %s: vgamem_mb: give a power of two (xl.cfg: videoram)", l->text);
+    }
     c->o->vga = DM_VGA_STD;
     remember(c, l, "VGA");
     optlist_done(l);
@@ -336,6 +342,7 @@ static const struct device_type *device_type(struct optlist *l)
     const struct device_type *t = device_type_find(name);
 
     if (!t) {
+        xen_device_refuse(name);
         die("-device %s: there is no device '%s'; -device help lists them", l->text, name);
     }
     return t;

@@ -96,7 +96,8 @@ static void require_raw(struct optlist *l, const char *key)
     const char *format = optlist_get(l, key, "raw");
 
     if (strcmp(format, "raw")) {
-        die("%s %s=%s: only raw images are supported; convert with qemu-img convert -O raw",
+        die("%s %s=%s: only raw images are supported; convert with qemu-img convert -O raw"
+            " (xl.cfg: disk)",
             l->option, key, format);
     }
 }

@@ -32,6 +32,8 @@ static void accel_set(struct optctx *c, const char *name)
         c->o->accel = ACCEL_QTEST;
     } else if (!strcmp(name, "cleave")) {
         c->o->accel = ACCEL_CLEAVE;
+    } else if (!strcmp(name, "xen")) {
+        c->o->accel = ACCEL_XEN;
     } else {
         die("%s: unknown accelerator '%s'; use accel=cleave or accel=qtest", c->option, name);
     }
@@ -41,6 +43,7 @@ static void machine_help(void)
 {
     printf("Supported machines are:\n"
            "cleave-1             i440FX/PIIX3 PC, nothing in it by default\n"
+           "xenfv                as pc,accel=xen, with the Xen platform device\n"
            "pc                   the same with QEMU's default drives and display\n"
            "none                 no drives, no display\n");
     exit(0);
@@ -48,7 +51,7 @@ static void machine_help(void)
 
 static void option_machine(struct optctx *c, const char *arg)
 {
-    static const char *const types[] = {"cleave-1", "pc", "none", NULL};
+    static const char *const types[] = {"cleave-1", "pc", "none", "xenfv", NULL};
     static const char *const modes[] = {"xen", "qemu", NULL};
     struct dm_options *o = c->o;
     struct optlist s;
@@ -60,10 +63,12 @@ static void option_machine(struct optctx *c, const char *arg)
         machine_help();
     }
     if (type && !g_strv_contains(types, type)) {
+        xen_machine_refuse(c->option, type);
         die("%s %s: unknown machine; use cleave-1 or pc", c->option, type);
     }
     c->machine_given |= type != NULL;
     o->machine = (enum dm_machine)optlist_choice(&s, "type", types, (int)o->machine);
+    xen_machine(c, &s);
     accel = optlist_get(&s, "accel", NULL);
     if (accel) {
         accel_set(c, accel);
@@ -114,8 +119,8 @@ static void option_smp(struct optctx *c, const char *arg)
     int64_t sockets = optlist_number(&s, "sockets", 1, 1, 32);
     int64_t cores = optlist_number(&s, "cores", 1, 1, 32);
     int64_t threads = optlist_number(&s, "threads", 1, 1, 32);
-    c->o->vcpus = (unsigned)optlist_number(&s, "cpus", MIN(sockets * cores * threads, 32), 1, 32);
-    c->o->max_vcpus = (unsigned)optlist_number(&s, "maxcpus", c->o->vcpus, c->o->vcpus, 32);
+    c->o->vcpus = (unsigned)optlist_number(&s, "cpus", MIN(sockets * cores * threads, 32), 1, 128);
+    c->o->max_vcpus = (unsigned)optlist_number(&s, "maxcpus", c->o->vcpus, c->o->vcpus, 128);
     optlist_done(&s);
 }
 
@@ -476,6 +481,7 @@ static void accept_nothing(struct optctx *c, const char *arg)
 static void accept_none(struct optctx *c, const char *arg)
 {
     if (strcmp(arg, "none") && strcmp(arg, "null")) {
+        xen_word_refuse(c, arg);
         die("%s %s: only none is offered", c->option, arg);
     }
 }
@@ -547,6 +553,7 @@ static const struct {
     {"-runas", "USER|UID:GID", option_runas, "the user to become"},
     {"-chroot", "DIR", option_chroot, "the root directory after start (an empty one)"},
     {"-run-with", "chroot=DIR,user=USER", option_run_with, "the same in newer words"},
+    XEN_OPTIONS
     {"-display", "none", accept_none, "no window, ever; likewise -vnc, -net, -nic, -parallel"},
     {"-vnc", "none", accept_none, NULL},
     {"-net", "none", accept_none, NULL},
@@ -587,6 +594,9 @@ static void options_default(struct optctx *c, struct dm_options *o, const char *
                              .vcpus = 1,
                              .max_vcpus = 1,
                              .fd_bootchk = true,
+                             .vgamem_mib = 16,
+                             .xen_domid = -1,
+                             .incoming_fd = -1,
                              .rtc_base = INT64_MIN,
                              .arch_i386 = g_str_has_suffix(argv0, "-system-i386")};
     *c = (struct optctx){.o = o,
@@ -609,6 +619,10 @@ static void machine_resolve(struct optctx *c)
 
     if (o->accel == ACCEL_NONE && (o->qtest || o->replay_fd >= 0)) {
         o->accel = ACCEL_QTEST;
+    }
+    xen_resolve(c);
+    if (o->accel != ACCEL_XEN && o->max_vcpus > 32) {
+        die("-smp %u: at most 32", o->max_vcpus);
     }
     if (o->accel == ACCEL_NONE) {
         die("-machine: give -machine cleave-1,accel=cleave,core-fd=N; usually `cleave run` does");
@@ -664,7 +678,7 @@ static void firmware_resolve(struct optctx *c)
     if (o->accel == ACCEL_QTEST && o->bios_fd < 0) {
         o->bios_fd = firmware_open(c, "bios-256k.bin");
     }
-    if (o->accel == ACCEL_QTEST && o->vga == DM_VGA_STD && o->vgabios_fd < 0) {
+    if (o->accel != ACCEL_CLEAVE && o->vga == DM_VGA_STD && o->vgabios_fd < 0) {
         o->vgabios_fd = firmware_open(c, "vgabios-stdvga.bin");
     }
     if (o->accel != ACCEL_QTEST && o->firmware_qemu && o->bios_fd < 0) {

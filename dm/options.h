@@ -17,7 +17,7 @@
 #define DM_MAX_DEVICES  24
 
 /* ACCEL_QTEST: no guest; a test speaks the qtest protocol. */
-enum dm_accel { ACCEL_NONE, ACCEL_CLEAVE, ACCEL_QTEST };
+enum dm_accel { ACCEL_NONE, ACCEL_CLEAVE, ACCEL_QTEST, ACCEL_XEN };
 enum dm_machine { MACHINE_CLEAVE1, MACHINE_PC, MACHINE_NONE };
 enum dm_vga { DM_VGA_NONE, DM_VGA_STD };
 
@@ -102,6 +102,7 @@ struct dm_options {
     unsigned vcpus;
     unsigned max_vcpus;
     enum dm_vga vga;
+    uint32_t vgamem_mib;
     struct dm_drive ide[DM_IDE_DRIVES];
     struct dm_drive floppy[DM_FLOPPIES];
     struct dm_chardev chardev[DM_MAX_CHARDEVS];
@@ -144,6 +145,13 @@ struct dm_options {
     uint8_t uuid[16];
     const char *pidfile;
     bool arch_i386; /* started as ...-system-i386 */
+
+    int64_t xen_domid;         /* the Xen domain, -1: none */
+    bool xen_restrict;         /* confine the process to it by the kernel's means */
+    bool xen_platform;         /* with the Xen platform device */
+    bool no_acpi;              /* without power management */
+    uint64_t max_ram_below_4g; /* bytes; 0: the default */
+    int incoming_fd;           /* the saved state to go on from */
 
     bool sandbox; /* without a word: on with a guest, off for qtest */
     bool sandbox_given;

@@ -69,4 +69,35 @@ void globals_apply(struct optctx *c, const char *type, struct optlist *into);
 void drive_properties(struct optlist *l, struct dm_drive *d);
 void devices_help(void);
 
+/* opt_xen.c: what libxl says beyond the rest. */
+void xen_machine(struct optctx *c, struct optlist *l);
+void xen_machine_refuse(const char *option, const char *type);
+void xen_resolve(struct optctx *c);
+void xen_word_refuse(struct optctx *c, const char *arg);
+void xen_device_refuse(const char *type);
+void option_xen_domid(struct optctx *c, const char *arg);
+void option_xen_restrict(struct optctx *c, const char *arg);
+void option_xen_refused(struct optctx *c, const char *arg);
+void option_xen_refused_flag(struct optctx *c, const char *arg);
+void option_xen_ignored(struct optctx *c, const char *arg);
+void option_incoming(struct optctx *c, const char *arg);
+void option_no_acpi(struct optctx *c, const char *arg);
+
+/* Rows of the table of options. */
+#define XEN_OPTIONS                                                                                \
+    {"-xen-domid", "N", option_xen_domid, "the Xen domain to serve (accel=xen)"},                  \
+        {"-xen-domid-restrict", NULL, option_xen_restrict, "reach no other domain"},               \
+        {"-xen-attach", NULL, option_xen_refused_flag, NULL},                                      \
+        {"-incoming", "fd:N", option_incoming, "go on from this saved state"},                     \
+        {"-no-acpi", NULL, option_no_acpi, "without power management"},                            \
+        {"-k", "LAYOUT", option_xen_ignored, NULL}, {"-kernel", "FILE", option_xen_refused, NULL}, \
+        {"-initrd", "FILE", option_xen_refused, NULL},                                             \
+        {"-append", "TEXT", option_xen_refused, NULL},                                             \
+        {"-usb", NULL, option_xen_refused_flag, NULL},                                             \
+        {"-usbdevice", "TYPE", option_xen_refused, NULL},                                          \
+        {"-netdev", "KIND", option_xen_refused, NULL},                                             \
+        {"-spice", "SETTINGS", option_xen_refused, NULL},                                          \
+        {"-soundhw", "TYPE", option_xen_refused, NULL},                                            \
+        {"-object", "TYPE", option_xen_refused, NULL},
+
 #endif

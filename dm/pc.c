@@ -115,7 +115,7 @@ static int chipset_init(struct pc *p)
     p->pci.opaque = h->opaque;
     rc = rc ? rc : i440fx_init(&p->i440fx, &p->hw, &p->pci, &host);
     rc = rc ? rc : piix3_init(&p->piix3, &p->hw, &p->pci, &isa);
-    rc = rc ? rc : piix4_pm_init(&p->pm, &p->hw, &p->pci, &pm);
+    rc = rc || p->cfg.no_acpi ? rc : piix4_pm_init(&p->pm, &p->hw, &p->pci, &pm);
     rc = rc ? rc : i8237_init(&p->dma8237, &p->hw);
     rc = rc ? rc : port92_init(&p->port92, &p->hw);
     p->port92.value_changed = h->port92;
@@ -165,7 +165,7 @@ static int display_init(struct pc *p)
                              .vram_object = OBJECT_VRAM,
                              .rom_object = OBJECT_VGAROM,
                              .rom_size = (uint32_t)p->cfg.vgarom.size,
-                             .devfn = PCI_DEVFN(2, 0)};
+                             .devfn = PCI_DEVFN(p->cfg.xen_platform ? 3 : 2, 0)};
 
     return p->cfg.vga ? vga_init(&p->vga, &p->hw, &p->pci, &cfg) : 0;
 }
@@ -229,12 +229,15 @@ static int extras_init(struct pc *p)
     struct pvpanic_config panic = {c->pvpanic, c->pvpanic_events, panicked, p};
     struct ib700_config dog = {watchdog_expired, p};
     struct pc_testdev_config test = {.iomem = c->testdev};
+    struct xen_platform_config xen = c->xen;
     int rc = c->pvpanic ? pvpanic_init(&p->pvpanic, &p->hw, &panic) : 0;
 
     for (unsigned i = 0; i < TESTDEV_LINES; i++) {
         test.irq[i] = isa_irq(p, i);
     }
     rc = rc || !c->ib700 ? rc : ib700_init(&p->ib700, &p->hw, &dog);
+    xen.devfn = PCI_DEVFN(2, 0);
+    rc = rc || !c->xen_platform ? rc : xen_platform_init(&p->xen_platform, &p->hw, &p->pci, &xen);
     return rc || !c->testdev ? rc : pc_testdev_init(&p->testdev, &p->hw, &test);
 }
 

@@ -32,6 +32,7 @@
 #include "pci/piix3.h"
 #include "vga/vga.h"
 #include "watchdog/ib700.h"
+#include "xen/platform.h"
 
 /* Memory objects besides guest RAM. */
 #define OBJECT_VRAM   1u
@@ -116,6 +117,9 @@ struct pc_config {
     uint8_t pvpanic_events;
     bool ib700;
     uint8_t *testdev; /* TESTDEV_IOMEM bytes for a pc-testdev, NULL: none */
+    bool no_acpi; /* without PIIX4 power management */
+    bool xen_platform;
+    struct xen_platform_config xen; /* with xen_platform; devfn is ours */
     bool chips;       /* clock chips and interrupt controllers are here, not in a hypervisor */
     bool ram_areas;   /* the memory map lists guest RAM, too: nobody else shows it */
     int64_t epoch;    /* with chips: time of day at guest time 0, seconds since 1970 */
@@ -151,6 +155,7 @@ struct pc {
     struct pvpanic pvpanic;
     struct ib700 ib700;
     struct pc_testdev testdev;
+    struct xen_platform xen_platform;
     struct cmos cmos;
     struct fw_cfg fw_cfg;
     struct pc_chips chips;

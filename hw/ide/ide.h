@@ -200,6 +200,12 @@ bool ide_tray_open(const struct ide *ide, unsigned drive);
 /* Whether the guest has locked the tray (PREVENT ALLOW MEDIUM REMOVAL). */
 bool ide_tray_locked(const struct ide *ide, unsigned drive);
 
+/*
+ * Takes disk `drive` (0..3) away for good, as Xen guests ask for when they have other drivers: the
+ * place is empty from now on, also for a state that is loaded afterwards. Not for CD drives.
+ */
+void ide_unplug(struct ide *ide, unsigned drive);
+
 /* Whether a back-end request is in flight (a pause waits for none). */
 bool ide_in_flight(const struct ide *ide);
 

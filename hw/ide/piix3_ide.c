@@ -262,6 +262,21 @@ bool ide_tray_locked(const struct ide *ide, unsigned drive)
     return drive < IDE_DRIVES && ide->channel[drive / 2].drive[drive % 2].s->locked;
 }
 
+void ide_unplug(struct ide *ide, unsigned drive)
+{
+    struct ide_drive *d = drive < IDE_DRIVES ? &ide->channel[drive / 2].drive[drive % 2] : NULL;
+
+    if (!d || d->kind != IDE_KIND_DISK) {
+        return;
+    }
+    if (ide_selected(d->ch) == d && d->ch->s->phase != IDE_IDLE) {
+        ide_channel_reset(d->ch, RESET_HARD);
+    }
+    d->kind = IDE_KIND_NONE;
+    d->blk = NULL;
+    d->s->status = 0;
+}
+
 bool ide_in_flight(const struct ide *ide)
 {
     return ide->channel[0].in_flight || ide->channel[1].in_flight;

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "xen/platform.h"
+
+#include "xen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenstore.h>
+
+#include "../ioreq/xen.h"
+#include "log.h"
+#include "machine.h"
+
+#define VRAM_SIZE(o) ((uint64_t)(o)->vgamem_mib << 20)
+#define LOW_RAM_END  0xf0000000ull
+#define FOUR_GIB     0x100000000ull
+#define ROM_START    0xc0000ull
+#define ROM_END      0x100000ull
+#define MAX_DIR      64
+#define MAX_PATH     128
+
+/* States of a back end: xen/io/xenbus.h. */
+#define STATE_INITIALISING "1"
+#define STATE_INIT_WAIT    "2"
+
+static unsigned domid(const struct machine *m)
+{
+    return (unsigned)m->o->xen_domid;
+}
+
+struct transport *xen_world_new(struct machine *m, const struct ioreq_ops *ops, char *err,
+                                size_t size)
+{
+    struct xen_config cfg = {.domid = domid(m),
+                             .vcpus = m->o->max_vcpus,
+                             .pio = &m->pc.pio,
+                             .mmio = &m->pc.mmio,
+                             .ops = *ops};
+
+    m->store = xs_open(0);
+    if (!m->store) {
+        snprintf(err, size, "-machine accel=xen: no access to xenstore: %s", strerror(errno));
+        return NULL;
+    }
+    return xen_new(&cfg, err, size);
+}
+
+/* Behind the guest's RAM, until the guest puts the BAR somewhere. */
+static uint64_t vram_first_gfn(const struct dm_options *o)
+{
+    uint64_t ram = (uint64_t)o->memory_mib << 20;
+    uint64_t low = o->max_ram_below_4g ? o->max_ram_below_4g : LOW_RAM_END;
+
+    return (ram <= low ? ram : FOUR_GIB + ram - low) >> 12;
+}
+
+int xen_world_vram(struct machine *m)
+{
+    uint64_t gfn = m->o->incoming_fd >= 0 ? 0 : vram_first_gfn(m->o);
+
+    m->vram.fd = -1;
+    m->vram.size = VRAM_SIZE(m->o);
+    return xen_vram_new(m->t, OBJECT_VRAM, m->vram.size, gfn, &m->vram.host);
+}
+
+uint64_t xen_world_vram_gfn(const struct machine *m)
+{
+    return xen_vram_gfn(m->t);
+}
+
+int xen_world_vram_attach(struct machine *m, uint64_t gfn)
+{
+    return xen_vram_attach(m->t, gfn);
+}
+
+void xen_world_log_dirty(struct machine *m, bool on)
+{
+    xen_log_dirty(m->t, on);
+}
+
+/* --- xenstore: relative paths are the domain's in which we run --- */
+
+static bool store_write(struct machine *m, const char *dir, const char *key, const char *value)
+{
+    char path[MAX_PATH];
+
+    snprintf(path, sizeof(path), "%s/%.32s", dir, key);
+    if (!xs_write(m->store, XBT_NULL, path, value, (unsigned)strlen(value))) {
+        log_warn("xenstore: %s: %s", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool store_is(struct machine *m, const char *dir, const char *key, const char *value)
+{
+    char path[MAX_PATH];
+    unsigned len = 0;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, key);
+    char *text = xs_read(m->store, XBT_NULL, path, &len);
+    bool same = text && len == strlen(value) && !memcmp(text, value, len);
+
+    free(text);
+    return same;
+}
+
+/* A guest with Xen's keyboard driver built in waits for this one at boot. */
+static void keyboard_offer(struct machine *m, const char *device)
+{
+    char dir[MAX_DIR];
+
+    snprintf(dir, sizeof(dir), "backend/vkbd/%u/%.16s", domid(m), device);
+    if (store_is(m, dir, "state", STATE_INITIALISING) &&
+        store_write(m, dir, "feature-abs-pointer", "1") &&
+        store_write(m, dir, "feature-raw-pointer", "1") &&
+        store_write(m, dir, "hotplug-status", "connected")) {
+        store_write(m, dir, "state", STATE_INIT_WAIT);
+    }
+}
+
+static void keyboards_offer(struct machine *m)
+{
+    char path[MAX_PATH];
+    unsigned n = 0;
+
+    snprintf(path, sizeof(path), "backend/vkbd/%u", domid(m));
+    char **device = xs_directory(m->store, XBT_NULL, path, &n);
+
+    for (unsigned i = 0; device && i < n && i < 4; i++) {
+        keyboard_offer(m, device[i]);
+    }
+    free(device);
+}
+
+/* The directory must be there, or the toolstack assumes every kind of back end. */
+void xen_world_announce(struct machine *m)
+{
+    static const char *const dirs[] = {"", "/vkbd"};
+    char path[MAX_PATH];
+
+    for (unsigned i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+        snprintf(path, sizeof(path), "device-model/%u/backends%s", domid(m), dirs[i]);
+        if (!xs_mkdir(m->store, XBT_NULL, path)) {
+            log_warn("xenstore: %s: %s", path, strerror(errno));
+        }
+    }
+    keyboards_offer(m);
+}
+
+void xen_world_running(struct machine *m)
+{
+    char dir[MAX_DIR];
+
+    if (m->o->xen_restrict) {
+        return; /* the toolstack asks by QMP, and the store is out of reach */
+    }
+    snprintf(dir, sizeof(dir), "device-model/%u", domid(m));
+    store_write(m, dir, "state", "running");
+}
+
+void xen_world_restrict(struct machine *m)
+{
+    int rc = xen_restrict(m->t);
+
+    if (rc) {
+        die("-xen-domid-restrict: %s; this kernel cannot confine a device model to one domain; set "
+            "dm_restrict=0 in xl.cfg",
+            strerror(-rc));
+    }
+}
+
+/* --- what the guest asks for --- */
+
+void xen_world_suspend(struct machine *m)
+{
+    static struct log_limit limit;
+    int rc = xen_set_sleep(m->t, 3);
+
+    if (rc) {
+        log_limited(&limit, LOG_WARN, "ACPI S3: refused: %s; set acpi_s3=0 in xl.cfg",
+                    strerror(-rc));
+    }
+}
+
+void xen_world_unplug(void *opaque, unsigned what)
+{
+    struct machine *m = opaque;
+
+    for (unsigned i = 0; i < DM_IDE_DRIVES; i++) {
+        if ((what & XEN_UNPLUG_DISKS) || ((what & XEN_UNPLUG_AUX_DISKS) && i)) {
+            ide_unplug(&m->pc.ide, i);
+        }
+    }
+}
+
+void xen_world_rom_lock(void *opaque, bool locked)
+{
+    struct machine *m = opaque;
+    static struct log_limit limit;
+    int rc = xen_set_rom(m->t, ROM_START, ROM_END, locked);
+
+    if (rc) {
+        log_limited(&limit, LOG_WARN, "ROM lock: %s", strerror(-rc));
+    }
+}
+
+void xen_world_guest_log(void *opaque, const char *line)
+{
+    static struct log_limit limit;
+
+    log_limited(&limit, LOG_INFO, "guest: %s", line);
+}
