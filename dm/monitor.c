@@ -61,7 +61,7 @@ JsonNode *fail(GError **error, const char *format, ...)
 
 /* --- connections --- */
 
-static void port_serve(struct monitor_port *p, int fd);
+static void port_serve(struct monitor_port *p, int fd, int out_fd);
 
 static void port_accept(void *opaque, uint32_t events)
 {
@@ -70,7 +70,7 @@ static void port_accept(void *opaque, uint32_t events)
 
     if (fd >= 0) {
         loop_modify(p->mon->machine->loop, p->listen_fd, 0); /* others wait */
-        port_serve(p, fd);
+        port_serve(p, fd, fd);
     }
 }
 
@@ -124,10 +124,19 @@ static void port_ready(void *opaque, uint32_t events)
     later_send(p->mon);
 }
 
-static void port_serve(struct monitor_port *p, int fd)
+static bool is_socket(int fd)
 {
-    p->qmp = qmp_server_new(fd, "cleave-dm " CLEAVE_VERSION,
-                            (const struct qmp_command *)(void *)p->mon->commands->data, p->mon);
+    int type;
+    socklen_t len = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+}
+
+static void port_serve(struct monitor_port *p, int fd, int out_fd)
+{
+    p->qmp =
+        qmp_server_new_plain(fd, is_socket(fd) ? -1 : out_fd, "cleave-dm " CLEAVE_VERSION,
+                             (const struct qmp_command *)(void *)p->mon->commands->data, p->mon);
     loop_add(p->mon->machine->loop, qmp_fd(p->qmp), EPOLLIN, port_ready, p);
     port_rearm(p);
 }
@@ -144,7 +153,7 @@ static void port_new(struct monitor *mon, const struct dm_chardev *c)
         loop_add(mon->machine->loop, p->listen_fd, c->fd < 0 ? EPOLLIN : 0, port_accept, p);
     }
     if (c->fd >= 0) {
-        port_serve(p, c->fd);
+        port_serve(p, c->fd, c->out_fd);
     }
 }
 

@@ -32,6 +32,7 @@ struct frame {
 
 struct qmp {
     int fd;
+    int plain_out; /* not a socket: where output goes; else -1 */
     bool broken;
     bool busy;
     const char *product;
@@ -113,7 +114,9 @@ static void output_flush(struct qmp *q)
 {
     struct frame *f = g_queue_peek_head(&q->out);
     while (f && !q->broken) {
-        ssize_t n = frame_send(q->fd, f);
+        ssize_t n = q->plain_out >= 0
+                        ? write(q->plain_out, f->text->str + f->sent, f->text->len - f->sent)
+                        : frame_send(q->fd, f);
         if (n < 0) {
             if (errno == EINTR) {
                 continue;
@@ -270,12 +273,19 @@ static int input_read(struct qmp *q)
                          .msg_iovlen = 1,
                          .msg_control = control.bytes,
                          .msg_controllen = sizeof(control.bytes)};
-    ssize_t n = recvmsg(q->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct pollfd p = {q->fd, POLLIN, 0};
+    if (q->plain_out >= 0 && poll(&p, 1, 0) <= 0) {
+        return 0; /* a read would wait */
+    }
+    ssize_t n = q->plain_out >= 0 ? read(q->fd, buf, sizeof(buf))
+                                  : recvmsg(q->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0) {
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
     }
     struct qmp_fds fds = {.n = 0};
-    control_take(&msg, &fds);
+    if (q->plain_out < 0) {
+        control_take(&msg, &fds);
+    }
     if (n == 0) {
         fds_close(&fds);
         return -1;
@@ -475,8 +485,15 @@ static void server_message(struct qmp *q, struct frame *f, JsonObject *o)
 struct qmp *qmp_server_new(int fd, const char *product, const struct qmp_command *commands,
                            void *opaque)
 {
+    return qmp_server_new_plain(fd, -1, product, commands, opaque);
+}
+
+struct qmp *qmp_server_new_plain(int fd, int out_fd, const char *product,
+                                 const struct qmp_command *commands, void *opaque)
+{
     struct qmp *q = g_new0(struct qmp, 1);
     q->fd = fd;
+    q->plain_out = out_fd;
     q->commands = commands;
     q->opaque = opaque;
 
@@ -623,6 +640,7 @@ struct qmp *qmp_client_new(int fd, qmp_event_handler on_event, void *opaque, int
 {
     struct qmp *q = g_new0(struct qmp, 1);
     q->fd = fd;
+    q->plain_out = -1;
     q->on_event = on_event;
     q->opaque = opaque;
     gint64 deadline = deadline_of(timeout_ms);

@@ -50,6 +50,13 @@ struct qmp_command {
 struct qmp *qmp_server_new(int fd, const char *product, const struct qmp_command *commands,
                            void *opaque);
 
+/*
+ * The same over two descriptors that are no sockets (standard input and output). No descriptors
+ * travel; output to a peer that does not read waits for it.
+ */
+struct qmp *qmp_server_new_plain(int fd, int out_fd, const char *product,
+                                 const struct qmp_command *commands, void *opaque);
+
 /* The client's end: negotiates at once (blocking, at most timeout_ms). NULL with *error set. Takes
  * over fd, also when it fails. */
 typedef void (*qmp_event_handler)(void *opaque, const char *event, JsonObject *data);

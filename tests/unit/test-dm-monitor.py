@@ -5,12 +5,13 @@ their events, media that change, errors that stop the guest. Usage: test-dm-moni
 [PATTERN]"""
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 import time
 
 sys.dont_write_bytecode = True
-from dm_driver import Machine, Qmp, equal, test, tests_main  # noqa: E402
+from dm_driver import DM, Machine, Qmp, equal, test, tests_main  # noqa: E402
 
 CD_NOT_READY, CD_ATTENTION = 2, 6
 FLUSH_RULE = """
@@ -135,6 +136,21 @@ def quit_and_signals():
         equal(m.ended(), 0, "status")
     with Machine():
         pass
+
+
+@test
+def standard_streams():
+    """-qmp stdio: commands as they come, the end at the end of input"""
+    with subprocess.Popen([DM, "-accel", "qtest", "-qmp", "stdio"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as p:
+        assert b"QMP" in p.stdout.readline(), "greeting"
+        for command, wanted in ((b"qmp_capabilities", b"return"), (b"query-status", b"running"),
+                                (b"stop", b"STOP")):
+            p.stdin.write(b"{'execute': '" + command + b"'}\n")
+            p.stdin.flush()
+            assert wanted in p.stdout.readline(), command
+        p.stdin.close()
+        equal(p.wait(20), 0, "status")
 
 
 # --- what there is ---
