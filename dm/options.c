@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -357,6 +358,20 @@ static void option_log(struct optctx *c, const char *arg)
     c->o->log_fd = parse_fd("-log", arg + 3);
 }
 
+static void option_log_file(struct optctx *c, const char *arg)
+{
+    c->o->log_fd = open(arg, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (c->o->log_fd < 0) {
+        die("-D %s: %s", arg, strerror(errno));
+    }
+}
+
+/* QEMU's items name parts of its log; ours has one. */
+static void option_log_items(struct optctx *c, const char *arg)
+{
+    c->o->verbose = true;
+}
+
 static void option_verbose(struct optctx *c, const char *arg)
 {
     c->o->verbose = true;
@@ -562,6 +577,9 @@ static const struct {
     {"-monitor", "none", accept_none, NULL},
     {"-nographic", NULL, accept_nothing, NULL},
     {"-log", "fd:N", option_log, "where messages go"},
+    {"-D", "FILE", option_log_file, "messages are appended to it"},
+    {"-d", "ITEMS", option_log_items, "as -v"},
+    {"-cpu", "MODEL", accept_nothing, "the CPUs are not here"},
     {"-v", NULL, option_verbose, "more messages"},
     {"-version", NULL, option_version, "print the version"},
     {"-help", NULL, option_help, "print this"},

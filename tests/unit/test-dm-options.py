@@ -365,6 +365,19 @@ def pidfile():
 
 
 @test
+def log_file():
+    """-D takes the messages, -d and -v make more of them"""
+    with tempfile.TemporaryDirectory() as d:
+        disk = image(d, "disk")
+        with Machine("-D", f"{d}/log", "-drive", f"if=none,id=unused,file={disk}", "-device",
+                     "ib700", "-watchdog-action", "debug", "-cpu", "max") as m:
+            m.outb(0x443, 15)
+            m.step(1)
+        with open(f"{d}/log", encoding="utf-8") as f:
+            assert "watchdog" in f.read(), "message"
+
+
+@test
 def null_medium():
     """null-co:// is a medium of zeros, also on a floppy drive"""
     with Machine("-nodefaults", "-drive", "file=null-co://,if=none,format=raw,id=disk0,size=64M",
