@@ -33,6 +33,7 @@ struct block_file {
     int fd;
     unsigned index; /* among the registered files */
     struct blk blk;
+    struct block_file_stats stats;
 };
 
 struct block_ring {
@@ -104,6 +105,19 @@ static struct slot *ring_slot(struct block_ring *r)
     abort(); /* more requests than the machine has devices: our own mistake */
 }
 
+static void stats_count(struct block_file_stats *s, const struct blk_req *req)
+{
+    s->reads += req->op == BLK_READ;
+    s->read_bytes += req->op == BLK_READ ? req->bytes : 0;
+    s->writes += req->op == BLK_WRITE;
+    s->write_bytes += req->op == BLK_WRITE ? req->bytes : 0;
+}
+
+void block_file_stats(const struct block_file *f, struct block_file_stats *to)
+{
+    *to = f->stats;
+}
+
 static void file_submit(void *opaque, struct blk_req *req)
 {
     struct block_file *f = opaque;
@@ -121,6 +135,7 @@ static void file_submit(void *opaque, struct blk_req *req)
     }
     req->backend[0] = (uintptr_t)s;
     f->ring->busy++;
+    stats_count(&f->stats, req);
     if (f->blk.readonly && (req->op == BLK_WRITE || req->op == BLK_DISCARD)) {
         slot_finish(s, EROFS);
         return;
@@ -365,6 +380,15 @@ void block_ring_seal(struct block_ring *r)
 int block_ring_fd(const struct block_ring *r)
 {
     return r->uring.ring_fd;
+}
+
+void block_ring_wait(struct block_ring *r)
+{
+    struct io_uring_cqe *cqe;
+
+    if (block_ring_in_flight(r)) {
+        io_uring_wait_cqe(&r->uring, &cqe);
+    }
 }
 
 unsigned block_ring_in_flight(const struct block_ring *r)

@@ -40,6 +40,9 @@ int block_ring_fd(const struct block_ring *r);
 /* Delivers completions: calls done(). True when there were any. A few loads when there are none. */
 bool block_ring_poll(struct block_ring *r);
 
+/* Waits for the kernel to complete a request, if there is one in flight; delivers nothing. */
+void block_ring_wait(struct block_ring *r);
+
 /* Requests in flight or completed and not yet delivered. */
 unsigned block_ring_in_flight(const struct block_ring *r);
 
@@ -55,6 +58,15 @@ struct blk *block_file_blk(struct block_file *f);
 
 /* Puts everything written so far on stable storage, now. 0 or a negative errno. */
 int block_file_sync(struct block_file *f);
+
+/* What went through it so far; for people. */
+struct block_file_stats {
+    uint64_t reads;
+    uint64_t read_bytes;
+    uint64_t writes;
+    uint64_t write_bytes;
+};
+void block_file_stats(const struct block_file *f, struct block_file_stats *to);
 
 void block_ring_free(struct block_ring *r);
 
