@@ -113,6 +113,25 @@ def bursts():
 
 
 @test
+def bursts_of_io():
+    """requests that wait behind one that reads a disk are not overtaken"""
+    data = pattern(1 << 20)
+    with work_dir() as work:
+        (work / "disk").write_bytes(data)
+        with Machine("-drive", f"file={work}/disk,if=ide,format=raw") as m:
+            m.qtest.send(b"".join(
+                b"outb 0x1f6 0xe0\noutb 0x1f2 1\noutb 0x1f3 %d\noutb 0x1f4 0\noutb 0x1f5 0\n"
+                b"outb 0x1f7 0x20\ninb 0x3f6\n" % i + b"inw 0x1f0\n" * 256 for i in range(20)))
+            for i in range(20):
+                for _ in range(6):
+                    equal(m.reply(), "OK")
+                equal(m.reply(), "OK 0x0058", "DRDY, DSC and DRQ")
+                for at in range(i * 512, (i + 1) * 512, 2):
+                    word = int.from_bytes(data[at:at + 2], "little")
+                    equal(m.reply(), f"OK 0x{word:04x}")
+
+
+@test
 def unread_replies():
     """a client that does not read is not served further, and loses nothing"""
     with Machine("-m", "64") as m:
