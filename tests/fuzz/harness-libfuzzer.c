@@ -11,7 +11,8 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+/* Engines other than libFuzzer need not have it. */
+__attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 static struct fuzz_world *world;
 
@@ -29,8 +30,20 @@ static const char *target_name(int argc, char **argv)
     return name ? name : strncmp(base, "fuzz-", 5) == 0 ? base + 5 : "";
 }
 
+/* --list-targets, for whoever makes a program of each (.clusterfuzzlite/build.sh). */
+static void list_targets(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--list-targets") == 0) {
+        for (struct fuzz_target *t = fuzz_targets(); t; t = t->next) {
+            printf("%s\n", t->name);
+        }
+        exit(0);
+    }
+}
+
 __attribute__((visibility("default"))) int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+    list_targets(*argc, *argv);
     const char *name = target_name(*argc, *argv);
     struct fuzz_target *t = fuzz_find(name);
 
@@ -56,7 +69,7 @@ __attribute__((visibility("default"))) size_t
 LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
     if (world->target->run || seed % 5 == 0) {
-        return LLVMFuzzerMutate(data, size, max_size);
+        return LLVMFuzzerMutate ? LLVMFuzzerMutate(data, size, max_size) : size;
     }
     return fuzz_mutate(world, data, size, max_size, seed);
 }
