@@ -563,8 +563,5 @@ bool machine_init(struct machine *m, const struct dm_options *o, struct loop *lo
     }
     loop->t = m->t;
     loop->clock = &m->pc.clock;
-    if (o->accel == ACCEL_XEN) {
-        xen_world_announce(m);
-    }
     return true;
 }

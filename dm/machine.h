@@ -52,7 +52,8 @@ struct machine {
     bool wish;          /* standalone: the guest wants what `wished` says */
     enum power_event wished;
     struct runstate run;
-    int exit_status; /* of the process */
+    bool locks_given; /* the images are not locked: another process is to have them */
+    int exit_status;  /* of the process */
 };
 
 /*

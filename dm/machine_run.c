@@ -7,7 +7,6 @@
 #include "log.h"
 #include "machine.h"
 #include "monitor.h"
-#include "xen.h"
 
 const char *machine_status(const struct machine *m)
 {
@@ -25,9 +24,6 @@ void machine_cont(struct machine *m)
     m->started = true;
     m->ended = false;
     loop_set_running(m->loop, true);
-    if (m->store) {
-        xen_world_running(m);
-    }
 }
 
 void machine_drain(struct machine *m)

@@ -18,6 +18,7 @@
 #include "options.h"
 #include "replay.h"
 #include "sandbox.h"
+#include "xen.h"
 
 static struct loop loop;
 static struct machine machine;
@@ -75,6 +76,7 @@ int main(int argc, char **argv)
 #ifdef CLEAVE_TEST_BACKDOOR
     backdoor_open(&machine);
 #endif
+    xen_world_announce(&machine);
     dm_sandbox_enter(&options, drives_largest(&machine.drives));
     if (dm_sandboxed()) {
         block_ring_seal(machine.ring);

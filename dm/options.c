@@ -555,7 +555,8 @@ static const struct {
     {"-qmp", "SPEC", option_qmp, "a monitor; SPEC is unix:PATH, tcp:HOST:PORT, fd:N or stdio"},
     {"-qtest", "unix:PATH|stdio", option_qtest, "serve the qtest protocol"},
     {"-qtest-log", "FILE", option_qtest_log, "what went over it"},
-    {"-replay-trace", "FILE", option_replay_trace, "repeat a trace of `cleave run --trace`, and end"},
+    {"-replay-trace", "FILE", option_replay_trace,
+     "repeat a trace of `cleave run --trace`, and end"},
     {"-S", NULL, option_paused, "wait for cont"},
     {"-no-reboot", NULL, option_no_reboot, "a reset ends the machine"},
     {"-no-shutdown", NULL, option_no_shutdown, "the end only stops the machine"},
@@ -568,8 +569,8 @@ static const struct {
     {"-runas", "USER|UID:GID", option_runas, "the user to become"},
     {"-chroot", "DIR", option_chroot, "the root directory after start (an empty one)"},
     {"-run-with", "chroot=DIR,user=USER", option_run_with, "the same in newer words"},
-    XEN_OPTIONS
-    {"-display", "none", accept_none, "no window, ever; likewise -vnc, -net, -nic, -parallel"},
+    XEN_OPTIONS{"-display", "none", accept_none,
+                "no window, ever; likewise -vnc, -net, -nic, -parallel"},
     {"-vnc", "none", accept_none, NULL},
     {"-net", "none", accept_none, NULL},
     {"-nic", "none", accept_none, NULL},
@@ -768,7 +769,7 @@ void options_parse(struct dm_options *o, int argc, char **argv)
     }
     options_resolve(&c);
     if (!o->sandbox_given) {
-        o->sandbox = o->accel == ACCEL_CLEAVE; /* the calls under Xen are not listed yet */
+        o->sandbox = o->accel != ACCEL_QTEST;
     }
     /* Under a hypervisor a monitor says when: it has to start the core, too. */
     o->paused |= o->accel == ACCEL_CLEAVE && o->nmonitors;

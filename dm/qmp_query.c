@@ -119,7 +119,9 @@ QMP_COMMAND(cmd_query_cpus_fast)
     const struct dm_options *o = mon->machine->o;
     JsonArray *a = json_array_new();
 
-    for (unsigned i = 0; i < o->vcpus; i++) {
+    unsigned vcpus = mon->machine->pc.pm.config.vcpus; /* those added later, too */
+
+    for (unsigned i = 0; i < (vcpus ? vcpus : o->vcpus); i++) {
         JsonObject *c = json_object_new();
         JsonObject *props = json_object_new();
         g_autofree char *path = g_strdup_printf("/machine/unattached/cpu[%u]", i);

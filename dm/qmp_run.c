@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "qmp_int.h"
+#include "state.h"
 
 QMP_COMMAND(cmd_query_status)
 {
@@ -23,6 +24,9 @@ QMP_COMMAND(cmd_cont)
 
     if (why && (!strcmp(why, "guest-panicked") || !strcmp(why, "shutdown"))) {
         return fail(error, "Resetting the Virtual Machine is required");
+    }
+    if (!state_locks_take(mon->machine)) {
+        return fail(error, "another process has locked a disk image");
     }
     runstate_cont(mon->machine);
     return NULL;

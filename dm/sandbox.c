@@ -3,7 +3,13 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+
+#include <xen/xen.h>
+#include <xen/sys/evtchn.h>
+#include <xen/sys/privcmd.h>
 
 #include "lockdown.h"
 #include "log.h"
@@ -58,6 +64,16 @@ static const struct lockdown_rule rules[] = {
     LOCKDOWN_CALL(getrandom),
 };
 
+/* Under Xen: requests of the device model's own kind, guest memory that comes into use, events. */
+static const struct lockdown_rule xen_rules[] = {
+    LOCKDOWN_IF(ioctl, 1, LOCKDOWN_INT, IOCTL_PRIVCMD_DM_OP),
+    LOCKDOWN_IF(ioctl, 1, LOCKDOWN_INT, IOCTL_PRIVCMD_MMAPBATCH_V2),
+    LOCKDOWN_IF(ioctl, 1, LOCKDOWN_INT, IOCTL_EVTCHN_NOTIFY),
+};
+
+#define RULES     (sizeof(rules) / sizeof(rules[0]))
+#define XEN_RULES (sizeof(xen_rules) / sizeof(xen_rules[0]))
+
 static bool entered;
 
 /* The attacks in the tests are repeated without the filter: what else would hold? */
@@ -68,6 +84,15 @@ static bool filter_wanted(void)
 #else
     return true;
 #endif
+}
+
+static bool rules_seal(const struct dm_options *o, char *err, size_t size)
+{
+    struct lockdown_rule all[RULES + XEN_RULES];
+
+    memcpy(all, rules, sizeof(rules));
+    memcpy(all + RULES, xen_rules, sizeof(xen_rules));
+    return lockdown_seal(all, RULES + (o->accel == ACCEL_XEN ? XEN_RULES : 0), err, size);
 }
 
 void dm_sandbox_enter(const struct dm_options *o, uint64_t largest_disk)
@@ -88,8 +113,7 @@ void dm_sandbox_enter(const struct dm_options *o, uint64_t largest_disk)
         return;
     }
     if (!lockdown_isolate(&place, err, sizeof(err)) ||
-        (filter_wanted() &&
-         !lockdown_seal(rules, sizeof(rules) / sizeof(rules[0]), err, sizeof(err)))) {
+        (filter_wanted() && !rules_seal(o, err, sizeof(err)))) {
         die("%s", err);
     }
     entered = true;

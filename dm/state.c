@@ -143,3 +143,31 @@ bool state_load(struct machine *m, int fd, char *err, size_t size)
     }
     return state_resume(m, &beside, err, size);
 }
+
+/* --- locks of images --- */
+
+void state_locks_give(struct machine *m)
+{
+    struct drive *d;
+
+    for (unsigned i = 0; (d = drives_nth(&m->drives, i)); i++) {
+        if (d->cfg.fd >= 0) {
+            block_image_unlock(d->cfg.fd);
+        }
+    }
+    m->locks_given = true;
+}
+
+bool state_locks_take(struct machine *m)
+{
+    struct drive *d;
+
+    for (unsigned i = 0; m->locks_given && (d = drives_nth(&m->drives, i)); i++) {
+        if (d->cfg.fd >= 0 && block_image_lock(d->cfg.fd, d->cfg.readonly) < 0) {
+            state_locks_give(m);
+            return false;
+        }
+    }
+    m->locks_given = false;
+    return true;
+}

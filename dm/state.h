@@ -17,4 +17,8 @@ bool state_save(struct machine *m, int fd, char *err, size_t size);
  */
 bool state_load(struct machine *m, int fd, char *err, size_t size);
 
+/* The images' locks: given up for another process, and taken again. False: somebody has them. */
+void state_locks_give(struct machine *m);
+bool state_locks_take(struct machine *m);
+
 #endif

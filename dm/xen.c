@@ -13,6 +13,7 @@
 #include "../ioreq/xen.h"
 #include "log.h"
 #include "machine.h"
+#include "sandbox.h"
 
 #define VRAM_SIZE(o) ((uint64_t)(o)->vgamem_mib << 20)
 #define LOW_RAM_END  0xf0000000ull
@@ -137,7 +138,7 @@ static void keyboards_offer(struct machine *m)
 }
 
 /* The directory must be there, or the toolstack assumes every kind of back end. */
-void xen_world_announce(struct machine *m)
+static void backends_offer(struct machine *m)
 {
     static const char *const dirs[] = {"", "/vkbd"};
     char path[MAX_PATH];
@@ -151,21 +152,29 @@ void xen_world_announce(struct machine *m)
     keyboards_offer(m);
 }
 
-void xen_world_running(struct machine *m)
+/* Confined, the toolstack asks by QMP instead. */
+static void state_write(struct machine *m)
 {
     char dir[MAX_DIR];
 
-    if (m->o->xen_restrict) {
-        return; /* the toolstack asks by QMP, and the store is out of reach */
-    }
     snprintf(dir, sizeof(dir), "device-model/%u", domid(m));
-    store_write(m, dir, "state", "running");
+    if (!store_write(m, dir, "state", "running")) {
+        die("xenstore: %s/state cannot be written: the toolstack would wait in vain", dir);
+    }
 }
 
-void xen_world_restrict(struct machine *m)
+void xen_world_announce(struct machine *m)
 {
-    int rc = xen_restrict(m->t);
-
+    if (m->o->accel != ACCEL_XEN) {
+        return;
+    }
+    backends_offer(m);
+    if (!m->o->xen_restrict) {
+        state_write(m);
+    }
+    xs_close(m->store);
+    m->store = NULL;
+    int rc = m->o->xen_restrict ? xen_restrict(m->t) : 0;
     if (rc) {
         die("-xen-domid-restrict: %s; this kernel cannot confine a device model to one domain; set "
             "dm_restrict=0 in xl.cfg",
@@ -178,12 +187,17 @@ void xen_world_restrict(struct machine *m)
 void xen_world_suspend(struct machine *m)
 {
     static struct log_limit limit;
-    int rc = xen_set_sleep(m->t, 3);
+    int rc = dm_sandboxed() ? -EPERM : xen_set_sleep(m->t, 3);
 
     if (rc) {
-        log_limited(&limit, LOG_WARN, "ACPI S3: refused: %s; set acpi_s3=0 in xl.cfg",
+        log_limited(&limit, LOG_WARN, "ACPI S3: %s; set acpi_s3=0 in xl.cfg, or give -no-sandbox",
                     strerror(-rc));
     }
+}
+
+bool xen_world_wakeup(struct machine *m)
+{
+    return !dm_sandboxed() && xen_set_sleep(m->t, 0) == 0;
 }
 
 void xen_world_unplug(void *opaque, unsigned what)

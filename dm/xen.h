@@ -23,17 +23,16 @@ struct transport *xen_world_new(struct machine *m, const struct ioreq_ops *ops, 
  */
 int xen_world_vram(struct machine *m);
 
-/* Says what back ends this process offers. Before the sandbox. */
+/*
+ * All is there and monitors listen: says in xenstore what back ends there are, and that the device
+ * model runs, which the toolstack waits for. Then -xen-domid-restrict: ends the process where it
+ * cannot be had. Xenstore is closed afterwards. Before the sandbox; nothing without a domain.
+ */
 void xen_world_announce(struct machine *m);
 
-/* The guest may run from now on: the toolstack waits for this at the start. */
-void xen_world_running(struct machine *m);
-
-/* -xen-domid-restrict. Ends the process where it cannot be had. */
-void xen_world_restrict(struct machine *m);
-
-/* ACPI S3: the hypervisor does it. */
+/* ACPI S3 and the way out of it: the hypervisor does it. False: it does not let this process. */
 void xen_world_suspend(struct machine *m);
+bool xen_world_wakeup(struct machine *m);
 
 /* Where video memory is: saved with the machine, because the guest takes it along. 0: nowhere. */
 uint64_t xen_world_vram_gfn(const struct machine *m);

@@ -22,16 +22,13 @@ void xen_world_announce(struct machine *m)
 {
 }
 
-void xen_world_running(struct machine *m)
-{
-}
-
-void xen_world_restrict(struct machine *m)
-{
-}
-
 void xen_world_suspend(struct machine *m)
 {
+}
+
+bool xen_world_wakeup(struct machine *m)
+{
+    return false;
 }
 
 uint64_t xen_world_vram_gfn(const struct machine *m)

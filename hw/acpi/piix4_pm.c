@@ -53,6 +53,7 @@
 #define HOTPLUG_BASE 0xae00
 #define CPUS_BASE    0xaf00
 #define CPUS_LEN     32u
+#define GPE_CPUS     2u
 
 /* SMBus host registers: offsets and bits. */
 #define SMBHSTSTS_DEV_ERR 0x04u
@@ -206,6 +207,16 @@ static uint64_t cpus_read(void *opaque, uint32_t off, unsigned size)
         return 0xff;
     }
     return d->config.vcpus > first ? (1u << (d->config.vcpus - first)) - 1 : 0;
+}
+
+int piix4_pm_cpu_add(struct piix4_pm *d, unsigned cpu)
+{
+    if (cpu != d->config.vcpus || cpu >= CPUS_LEN * 8) {
+        return cpu < d->config.vcpus ? -EEXIST : -EINVAL;
+    }
+    d->config.vcpus++;
+    piix4_pm_gpe(d, GPE_CPUS);
+    return 0;
 }
 
 static const struct reg cpus_regs[] = {

@@ -64,4 +64,10 @@ int piix4_pm_init(struct piix4_pm *d, const struct hw *hw, struct pci_bus *bus,
 /* An event on general-purpose pin 0..15: sets its status bit, which raises the SCI if enabled. */
 void piix4_pm_gpe(struct piix4_pm *d, unsigned pin);
 
+/*
+ * CPU `cpu` is there from now on, and the guest is told (GPE0 bit 2). They come in order: -EEXIST
+ * for one that is there, -EINVAL for one that is not the next.
+ */
+int piix4_pm_cpu_add(struct piix4_pm *d, unsigned cpu);
+
 #endif
