@@ -461,6 +461,19 @@ static void mirror_compare(const struct mirror *m, const struct bus *b, const st
     }
 }
 
+/* A BAR's registers answer where command register and BAR say, and nowhere else. */
+static void bar_check(const struct pci_function *fn, unsigned n, const struct region *r, bool io)
+{
+    uint16_t command = pci_get16(fn->s->config, 0x04);
+    uint32_t base = pci_get32(fn->s->config, 0x10 + 4 * n) & ~(fn->bar[n].size - 1);
+    bool decodes = command & (io ? 1 : 2) && base && (!io || base < 0x10000);
+
+    g_assert_cmpint(r->mapped, ==, decodes);
+    if (decodes) {
+        g_assert_cmphex(r->base, ==, base);
+    }
+}
+
 /* PCI-04: BARs anywhere, over anything, switched at any time: the world's list is the bus's. */
 static void test_pci_04(void)
 {
@@ -500,6 +513,8 @@ static void test_pci_04(void)
         }
         mirror_compare(pio, &w->pc.pio, NULL);
         mirror_compare(mmio, &w->pc.mmio, &w->pc.mem);
+        bar_check(&w->pc.ide.fn, 4, &w->pc.ide.bm_ports, true);
+        bar_check(&w->pc.vga.pci, 2, &w->pc.vga.mmio, false);
         for (unsigned i = 0; i < w->pc.mem.nflat; i++) { /* PCI-05: the flash is never writable */
             const struct mem_flat *f = &w->pc.mem.flat[i];
 
