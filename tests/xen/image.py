@@ -62,6 +62,10 @@ mount -t tmpfs run /run
 mount -t tmpfs tmp /tmp
 mkdir -p /run/lock
 ln -s /proc/self/fd /dev/fd
+# Without the first one the hotplug scripts wait for their lock for ever.
+ln -s fd/0 /dev/stdin
+ln -s fd/1 /dev/stdout
+ln -s fd/2 /dev/stderr
 hostname dom0
 ip link set lo up
 modprobe -a xen_evtchn xen_gntdev xen_gntalloc xen_privcmd xenfs loop xen_blkback
