@@ -182,6 +182,9 @@ struct monitor *monitors_new(struct machine *m)
     commands_add(mon, qmp_block_commands);
     commands_add(mon, qmp_input_commands);
     commands_add(mon, qom_commands);
+    if (m->o->accel != ACCEL_CLEAVE) {
+        commands_add(mon, qmp_save_commands);
+    }
     if (m->o->accel == ACCEL_XEN) {
         commands_add(mon, qmp_xen_commands);
     }

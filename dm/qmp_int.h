@@ -39,6 +39,7 @@ extern const struct qmp_command qmp_query_commands[];
 extern const struct qmp_command qmp_block_commands[];
 extern const struct qmp_command qmp_input_commands[];
 extern const struct qmp_command qom_commands[];
+extern const struct qmp_command qmp_save_commands[];
 extern const struct qmp_command qmp_xen_commands[];
 extern const struct qmp_command hmp_commands[];
 

@@ -181,9 +181,14 @@ QMP_COMMAND(cmd_system_wakeup)
     return NULL;
 }
 
+/* Also without a guest. */
+const struct qmp_command qmp_save_commands[] = {
+    {"xen-save-devices-state", cmd_save_devices_state},
+    {NULL, NULL},
+};
+
 const struct qmp_command qmp_xen_commands[] = {
     {"xen-set-global-dirty-log", cmd_global_dirty_log},
-    {"xen-save-devices-state", cmd_save_devices_state},
     {"query-hotpluggable-cpus", cmd_query_hotpluggable_cpus},
     {"device_add", cmd_device_add},
     {"query-blockstats", cmd_query_blockstats},
