@@ -55,8 +55,8 @@ enum {
 #define DAY_S        86400u
 #define YEARS_S      (36525ull * DAY_S) /* 100 years: every fourth is a leap year, 00 included */
 #define EPOCH_2000   946684800ll
-#define UIP_NS       2228000u          /* 244 us notice and 1984 us update cycle */
-#define OWED_MAX     32u               /* periodic interrupts made up for after a delay */
+#define UIP_NS       244140u /* notice of 8 periods of 32.768 kHz; the update is instant */
+#define OWED_MAX     32u     /* periodic interrupts made up for after a delay */
 #define OWED_PERIOD  (NS_PER_S / 1024) /* faster rates are not made up for */
 
 STATE_TYPE(rtc_state, RTC_STATE);

@@ -41,6 +41,7 @@ enum { REG_SRA, REG_SRB, REG_DOR, REG_TDR, REG_MSR, REG_FIFO, FDC_PORTS };
 #define PERP_OW     0x80u
 #define PERP_DRIVES 0x3cu
 #define PERP_GAP    0x03u
+#define RATE_500K   0x00u
 #define RATE_RESET  0x02u /* 250 kbit/s */
 #define LOCK_BIT    0x80u
 #define LOCK_RESULT 0x10u
@@ -561,7 +562,8 @@ static void fdc_reset(struct device *dev, enum reset_kind kind)
 
     fdc_cancel(d);
     *d->s = (struct fdc_state){
-        .dsr = RATE_RESET,
+        .dor = d->started ? DOR_NOT_RESET | DOR_DMA_GATE : 0,
+        .dsr = d->started ? RATE_500K : RATE_RESET,
         .configure = CONFIGURE_RESET,
         .disk_change = disks_present(d),
     };
@@ -645,6 +647,7 @@ int fdc_init(struct fdc *d, const struct hw *hw, const struct fdc_config *config
     }
     d->s = d->dev.state;
     d->irq = config->irq;
+    d->started = config->started;
     d->dma = config->dma;
     d->req_blk = NULL;
     for (unsigned i = 0; i < FDC_DRIVES; i++) {

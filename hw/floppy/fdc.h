@@ -79,6 +79,7 @@ struct fdc_config {
     struct irq_line irq;
     struct i8237 *dma;
     struct blk *drive[FDC_DRIVES];
+    bool started; /* after a reset as firmware leaves it: out of reset, DMA on, 500 kbit/s */
 };
 
 struct fdc {
@@ -86,6 +87,7 @@ struct fdc {
     struct fdc_state *s;
     struct irq_line irq;
     struct i8237 *dma;
+    bool started;
     struct blk *drive[FDC_DRIVES];
     const struct fdc_format *format[FDC_DRIVES]; /* NULL: no disk */
     struct blk_req req;

@@ -36,7 +36,8 @@
 
 /* Configuration mechanism 1 (chapter 3.2.2.3.2). */
 #define CONFIG_ADDRESS_ENABLE 0x80000000u
-#define CONFIG_ADDRESS_WMASK  0x80fffffcu
+#define CONFIG_ADDRESS_WMASK  0x80ffffffu
+#define CONFIG_ADDRESS_LOW    0x00000003u /* reserved: read as 0 */
 
 /* --- INTx wires --- */
 
@@ -345,7 +346,7 @@ static uint64_t config_address_read(void *opaque, uint32_t off, unsigned size)
 {
     const struct pci_bus *bus = opaque;
 
-    return bus->s->config_address;
+    return bus->s->config_address & ~CONFIG_ADDRESS_LOW;
 }
 
 static void config_address_write(void *opaque, uint32_t off, unsigned size, uint64_t val)
@@ -364,6 +365,13 @@ static bool config_selected(const struct pci_bus *bus, uint8_t *devfn)
     return (address & CONFIG_ADDRESS_ENABLE) && (address & 0x00ff0000) == 0;
 }
 
+/* Some programs leave the low bits of the offset in CONFIG_ADDRESS and access CFCh: they count,
+ * too. */
+static unsigned config_offset(const struct pci_bus *bus, uint32_t off)
+{
+    return (bus->s->config_address & 0xff) | (off & 3);
+}
+
 static uint64_t config_data_read(void *opaque, uint32_t off, unsigned size)
 {
     struct pci_bus *bus = opaque;
@@ -372,7 +380,7 @@ static uint64_t config_data_read(void *opaque, uint32_t off, unsigned size)
     if (!config_selected(bus, &devfn)) {
         return UINT64_MAX;
     }
-    return pci_config_read(bus, devfn, (bus->s->config_address & 0xfc) | (off & 3), size);
+    return pci_config_read(bus, devfn, config_offset(bus, off), size);
 }
 
 static void config_data_write(void *opaque, uint32_t off, unsigned size, uint64_t val)
@@ -381,8 +389,7 @@ static void config_data_write(void *opaque, uint32_t off, unsigned size, uint64_
     uint8_t devfn;
 
     if (config_selected(bus, &devfn)) {
-        pci_config_write(bus, devfn, (bus->s->config_address & 0xfc) | (off & 3), size,
-                         (uint32_t)val);
+        pci_config_write(bus, devfn, config_offset(bus, off), size, (uint32_t)val);
     }
 }
 

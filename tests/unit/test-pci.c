@@ -105,6 +105,14 @@ static void test_config_ports(void)
     g_assert_cmphex(rig_in(&r, 0xcf8, 1), ==, 0xff); /* CONFIG_ADDRESS is a dword only */
     g_assert_cmphex(rig_in(&r, 0xcf8, 4), ==, 0x80002800);
 
+    rig_out(&r, 0xcf8, 4, 0x80002802); /* the low bits read as 0 and still select */
+    g_assert_cmphex(rig_in(&r, 0xcf8, 4), ==, 0x80002800);
+    g_assert_cmphex(rig_in(&r, 0xcfc, 2), ==, 0x5678);
+    g_assert_cmphex(rig_in(&r, 0xcfe, 2), ==, 0x5678);
+    rig_out(&r, 0xcf8, 4, 0x800028ff);
+    g_assert_cmphex(rig_in(&r, 0xcfc, 4) >> 8, ==, 0xffffff);
+    rig_out(&r, 0xcfc, 4, SPEC_ALL_ONES);
+
     rig_out(&r, 0xcf8, 4, 0x00002800);
     g_assert_cmphex(rig_in(&r, 0xcfc, 4), ==, SPEC_ALL_ONES);
     rig_out(&r, 0xcf8, 4, 0x80012800);

@@ -23,7 +23,7 @@
 #define SPEC_UF        0x10
 #define SPEC_VRT       0x80
 #define SPEC_DONT_CARE 0xff
-#define SPEC_UIP_NS    (244000u + 1984000u)
+#define SPEC_UIP_NS    244140u /* tBUC: at least 244 us */
 
 #define EPOCH 1709251198ll /* Thursday 2024-02-29 23:59:58 UTC */
 #define MS    1000000ull
