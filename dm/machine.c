@@ -118,8 +118,10 @@ static void claim(struct machine *m, enum transport_space space, const struct re
     }
     int rc = m->t->ops->claim(m->t, space, r->base, end, on);
     if (rc) {
-        log_warn("%s at %#llx: the hypervisor refused the range: %s", r->name,
-                 (unsigned long long)r->base, strerror(-rc));
+        static struct log_limit limit;
+
+        log_limited(&limit, LOG_WARN, "%s at %#llx: the hypervisor refused the range: %s", r->name,
+                    (unsigned long long)r->base, strerror(-rc));
     } else if (region_postable(m, r) && on) {
         m->t->ops->post(m->t, space, r->base, end, true);
     }
@@ -189,8 +191,10 @@ static void memory_told(struct machine *m, const struct mem_flat *f, bool on)
     }
     int rc = m->t->ops->map(m->t, f, on);
     if (rc) {
-        log_warn("memory at %#llx: the hypervisor refused: %s", (unsigned long long)f->gpa,
-                 strerror(-rc));
+        static struct log_limit limit;
+
+        log_limited(&limit, LOG_WARN, "memory at %#llx: the hypervisor refused: %s",
+                    (unsigned long long)f->gpa, strerror(-rc));
     }
     if (in_window(f) && !on) {
         window_changed(m, false);
