@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 #include <time.h>
 
 #include <xen/sched.h>
@@ -455,6 +456,7 @@ static bool devices_init(struct machine *m, char *err, size_t size)
                           .clock = is_alone(m) ? (void *)&m->alone : m->loop,
                           .vga = o->vga == DM_VGA_STD,
                           .vram = {m->vram.host, m->vram.size},
+                          .vram_dirty = o->accel == ACCEL_XEN ? xen_world_vram_written(m) : NULL,
                           .vgarom = {m->vgarom.host, m->vgarom.size},
                           .bios = {m->bios.host, m->bios.size},
                           .boot_order = o->boot_order,
@@ -547,6 +549,7 @@ bool machine_init(struct machine *m, const struct dm_options *o, struct loop *lo
                   size_t size)
 {
     m->o = o;
+    m->pid = getpid();
     m->loop = loop;
     m->port92_ignored = -1;
     if (!world_init(m, err, size) || !objects_init(m, err, size) || !block_init(m, err, size) ||

@@ -115,6 +115,7 @@ static bool state_resume(struct machine *m, const struct beside *b, char *err, s
     }
     loop_set_guest_time(m->loop, b->guest_ns);
     pc_resume(&m->pc);
+    m->started = true; /* "paused", no longer "prelaunch" */
     return true;
 }
 

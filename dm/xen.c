@@ -67,6 +67,11 @@ int xen_world_vram(struct machine *m)
     return xen_vram_new(m->t, OBJECT_VRAM, m->vram.size, gfn, &m->vram.host);
 }
 
+uint8_t *xen_world_vram_written(const struct machine *m)
+{
+    return xen_vram_written(m->t);
+}
+
 uint64_t xen_world_vram_gfn(const struct machine *m)
 {
     return xen_vram_gfn(m->t);

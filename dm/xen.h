@@ -35,6 +35,7 @@ void xen_world_suspend(struct machine *m);
 bool xen_world_wakeup(struct machine *m);
 
 /* Where video memory is: saved with the machine, because the guest takes it along. 0: nowhere. */
+uint8_t *xen_world_vram_written(const struct machine *m); /* for the display device, or NULL */
 uint64_t xen_world_vram_gfn(const struct machine *m);
 int xen_world_vram_attach(struct machine *m, uint64_t gfn);
 

@@ -31,6 +31,11 @@ bool xen_world_wakeup(struct machine *m)
     return false;
 }
 
+uint8_t *xen_world_vram_written(const struct machine *m)
+{
+    return NULL;
+}
+
 uint64_t xen_world_vram_gfn(const struct machine *m)
 {
     return 0;

@@ -155,6 +155,7 @@ static void xen_before_done(void *opaque, unsigned vcpu)
     if (x->t.settle) {
         x->t.settle(x->t.opaque);
     }
+    xen_vram_tell(x);
 }
 
 /* Posted writes with nobody waiting: what they change in memory topology must wait. */
@@ -172,6 +173,7 @@ static unsigned xen_drain(struct xen *x)
     if (x->t.posted) {
         x->t.posted(x->t.opaque, false);
     }
+    xen_vram_tell(x);
     return served;
 }
 
@@ -385,7 +387,12 @@ struct transport *xen_new(const struct xen_config *cfg, char *err, size_t size)
 
 void xen_log_dirty(struct transport *t, bool on)
 {
-    to_xen(t)->map.log_dirty = on;
+    struct xen *x = to_xen(t);
+
+    x->map.log_dirty = on;
+    if (x->vram.written) { /* what was written before is nobody's concern */
+        memset(x->vram.written, 0, x->vram.pages);
+    }
 }
 
 int xen_restrict(struct transport *t)

@@ -38,13 +38,20 @@ struct transport *xen_new(const struct xen_config *cfg, char *err, size_t size);
 int xen_vram_new(struct transport *t, uint32_t object, uint64_t size, uint64_t gfn, uint8_t **host);
 int xen_vram_attach(struct transport *t, uint64_t gfn);
 
+/* A byte per page of it: the caller sets those that it writes to 1 (see xen_log_dirty()). NULL when
+ * there is none. */
+uint8_t *xen_vram_written(struct transport *t);
+
 /* Where it is now, for saved state; 0: there is none. */
 uint64_t xen_vram_gfn(const struct transport *t);
 
 /* Pages written by the guest since the last call, a bit each; all of them when nobody knows. */
 int xen_vram_dirty(struct transport *t, unsigned long *bitmap);
 
-/* Whether the toolstack wants to know of pages that we write (it is saving the guest). */
+/*
+ * Whether the toolstack wants to know of pages that we write (it is saving the guest): by DMA, and
+ * those of xen_vram_written(), looked at whenever a request was served.
+ */
 void xen_log_dirty(struct transport *t, bool on);
 
 /* Guest memory that ROM shadowing makes read-only, or writable again. */

@@ -36,6 +36,7 @@ struct xen_vram {
     uint64_t pages;
     uint64_t gfn; /* where the guest has it now, 0: nowhere yet */
     uint8_t *host;
+    uint8_t *written; /* per page */
 };
 
 struct xen {
@@ -71,5 +72,6 @@ static inline struct xen *to_xen(struct transport *t)
 int xen_add_object(struct transport *t, uint32_t object, int fd, uint64_t size);
 int xen_map_piece(struct transport *t, const struct mem_flat *piece, bool on);
 void xen_page_written(void *opaque, uint64_t pfn, uint32_t pages);
+void xen_vram_tell(struct xen *x);
 
 #endif

@@ -5,6 +5,7 @@
 #include "xen_int.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -210,13 +211,44 @@ int xen_vram_new(struct transport *t, uint32_t object, uint64_t size, uint64_t g
     if (p == MAP_FAILED) {
         return -errno;
     }
-    x->vram = (struct xen_vram){.object = object, .pages = size / XEN_PAGE, .host = p};
+    x->vram = (struct xen_vram){.object = object,
+                                .pages = size / XEN_PAGE,
+                                .host = p,
+                                .written = calloc(1, size / XEN_PAGE)};
+    if (!x->vram.written) {
+        return -ENOMEM;
+    }
     *host = p;
     if (!gfn) {
         return 0;
     }
     int rc = populate(x, gfn, x->vram.pages);
     return rc ? rc : xen_vram_attach(t, gfn);
+}
+
+uint8_t *xen_vram_written(struct transport *t)
+{
+    return to_xen(t)->vram.written;
+}
+
+/* Pages of video memory that the display device wrote, in runs. */
+void xen_vram_tell(struct xen *x)
+{
+    struct xen_vram *v = &x->vram;
+    uint8_t *end = v->written + v->pages;
+    uint8_t *p = v->written;
+
+    if (!x->map.log_dirty || !v->written || !v->gfn) {
+        return;
+    }
+    while ((p = memchr(p, 1, (size_t)(end - p)))) {
+        uint8_t *first = p;
+
+        while (p < end && *p) {
+            *p++ = 0;
+        }
+        xen_page_written(x, v->gfn + (uint64_t)(first - v->written), (uint32_t)(p - first));
+    }
 }
 
 uint64_t xen_vram_gfn(const struct transport *t)

@@ -777,6 +777,32 @@ static void test_vram_incoming(void)
     g_assert_cmpint(xen_vram_attach(dm.t, 0xf0000), <, 0);
 }
 
+/* The display device marks pages; they are told in runs when a request was served, while saving. */
+static void test_vram_written(void)
+{
+    uint8_t *host = NULL;
+
+    set_up(1);
+    dm.t->ops->enable(dm.t);
+    xen_vram_new(dm.t, VRAM_OBJECT, VRAM_PAGES * SPEC_PAGE, VRAM_FIRST, &host);
+    uint8_t *written = xen_vram_written(dm.t);
+    written[3] = 1;
+    xen_log_dirty(dm.t, true); /* forgets what was before */
+    written[0] = written[10] = written[11] = written[VRAM_PAGES - 1] = 1;
+    g_string_truncate(xen.log, 0);
+    request(0, IOREQ_TYPE_PIO, 0x300, IOREQ_READ, 0);
+    dm.t->ops->poll(dm.t);
+    expect("dirty 8000 1;dirty 800a 2;dirty 81ff 1;notify 140;");
+    request(0, IOREQ_TYPE_PIO, 0x300, IOREQ_READ, 0);
+    dm.t->ops->poll(dm.t);
+    expect("notify 140;");
+    xen_log_dirty(dm.t, false);
+    written[5] = 1;
+    request(0, IOREQ_TYPE_PIO, 0x300, IOREQ_READ, 0);
+    dm.t->ops->poll(dm.t);
+    expect("notify 140;");
+}
+
 static void test_rom(void)
 {
     int fd = memfd_create("rom", 0);
@@ -833,6 +859,7 @@ int main(int argc, char **argv)
     g_test_add_func("/xen/dma/dirty-log", test_dirty_log);
     g_test_add_func("/xen/memory/vram", test_vram);
     g_test_add_func("/xen/memory/incoming", test_vram_incoming);
+    g_test_add_func("/xen/memory/written", test_vram_written);
     g_test_add_func("/xen/memory/rom", test_rom);
     g_test_add_func("/xen/memory/rom-lock", test_rom_lock);
     return g_test_run();
