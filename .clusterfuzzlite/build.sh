@@ -25,7 +25,7 @@ meson setup "$build" "$source" --buildtype=plain -Db_lundef=false -Dfuzz_engine=
 # Devices need nothing but the C library. The other targets link distribution libraries, which are
 # not built with MSan and are not where the targets run.
 programs=cleave-libfuzzer
-[ "$sanitizer" = memory ] || programs="$programs cleave-libfuzzer-host"
+[ "$sanitizer" = memory ] || programs="$programs cleave-libfuzzer-host cleave-libfuzzer-dm"
 for program in $programs; do
     ninja -C "$build" "tests/fuzz/$program"
     ldd "$build/tests/fuzz/$program" | awk '$2 == "=>" { print $3 }' |
