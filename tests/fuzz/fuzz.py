@@ -20,7 +20,7 @@ SANITIZERS = {"address": "address,undefined", "memory": "memory", "none": "none"
 BUGS = {"fuzz_engine": "libfuzzer", "fuzz_bugs": "true", "b_lundef": "false",
         "b_sanitize": "address,undefined"}
 # A program for devices, one for all else (which links libraries that MSan does not know).
-PROGRAMS = ["cleave-fuzz", "cleave-fuzz-host"]
+PROGRAMS = ["cleave-fuzz", "cleave-fuzz-host", "cleave-fuzz-dm"]
 
 
 def packages_install(packages):
