@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* PIIX4 power management: PM1a_CNT, APM, GPE0, hot-plug registers, SMBus host. */
+#include <errno.h>
 #include "pc-rig.h"
 
 #include "acpi/piix4_pm.h"
@@ -219,6 +220,25 @@ static void test_cpus(void)
     rig_destroy(&p.r);
 }
 
+/* A CPU that comes later: the map has it, and GPE0 bit 2 says so. */
+static void test_cpu_add(void)
+{
+    struct pm p;
+
+    pm_init(&p);
+    pm_enable(&p);
+    rig_outb(&p.r, 0xb2, 0xf1);
+    rig_out(&p.r, GPE0 + 2, 2, 4);
+    g_assert_cmpint(piix4_pm_cpu_add(&p.d, 4), ==, -EEXIST);
+    g_assert_cmpint(piix4_pm_cpu_add(&p.d, 6), ==, -EINVAL);
+    g_assert_cmpint(sci(&p), ==, 0);
+    g_assert_cmpint(piix4_pm_cpu_add(&p.d, 5), ==, 0);
+    g_assert_cmpint(sci(&p), ==, 1);
+    g_assert_cmphex(rig_in(&p.r, GPE0, 2), ==, 4);
+    g_assert_cmphex(rig_inb(&p.r, CPUS), ==, 0x3f);
+    rig_destroy(&p.r);
+}
+
 static void smbus_enable(struct pm *p)
 {
     rig_cfg_write(&p->r, PM, SPEC_SMBBA, 4, SPEC_SMB | 1);
@@ -305,6 +325,7 @@ int main(int argc, char **argv)
     g_test_add_func("/catalogue/PM-04/widths", test_widths);
     g_test_add_func("/catalogue/PM-07/gpe", test_gpe);
     g_test_add_func("/acpi/cpus", test_cpus);
+    g_test_add_func("/acpi/cpu-add", test_cpu_add);
     g_test_add_func("/acpi/smbus", test_smbus);
     g_test_add_func("/catalogue/ST-01/acpi", test_state);
     return g_test_run();
