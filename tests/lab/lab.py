@@ -297,7 +297,7 @@ class Lab:
                 "-device", f"isa-debug-exit,iobase={EXIT_PORT:#x},iosize=1",
                 "-kernel", str(self.kernel.image), "-initrd", str(self.initrd),
                 "-append", "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off tsc=reliable "
-                "softlockup_panic=1 watchdog_thresh=30"]
+                "softlockup_panic=1 watchdog_thresh=30 no_timer_check"]
 
     def run(self, command, stdin=subprocess.DEVNULL, stdout=None, timeout=None, extra=()):
         """Boots the machine and runs the shell command in it, in /cleave.
