@@ -43,6 +43,22 @@ static void map_must_hold(struct fuzz_world *w)
     }
 }
 
+/* Posted stores wait: the memory map must not change until they were carried out. */
+static void posted(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    struct memmap *m = w->hw.mem;
+
+    m->hold = val & 1;
+    if (!m->hold && m->pending) {
+        memmap_commit(m);
+    }
+}
+
+static void pci_rewind(struct fuzz_world *w)
+{
+    posted(w, 0, 0);
+}
+
 static bool pci_setup(struct fuzz_world *w)
 {
     static uint8_t image[BIOS_SIZE];
@@ -56,6 +72,10 @@ static bool pci_setup(struct fuzz_world *w)
     fuzz_ports_add(w, "rcr", 0xcf9, 1);
     fuzz_window_add(w, &(struct fuzz_window){"shadow", FUZZ_MEM, 0xa0000, 0x60000, NULL, NULL});
     fuzz_window_add(w, &(struct fuzz_window){"flash", FUZZ_MEM, 0xfffc0000, BIOS_SIZE, NULL, NULL});
+    fuzz_ports_add(w, "highest-ports", 0xfff8, 8);
+    fuzz_window_add(
+        w, &(struct fuzz_window){"highest-memory", FUZZ_MEM, UINT64_MAX - 7, 8, NULL, NULL});
+    fuzz_action_add(w, "posted stores", posted);
     return fuzz_pci_new(w) && i440fx_init(&i440fx, &w->hw, w->pci, &host) == 0 &&
            piix3_init(&piix3, &w->hw, w->pci, &isa) == 0;
 }
@@ -78,6 +98,7 @@ FUZZ_TARGET(pci) = {
     .name = "pci",
     .about = "PCI configuration, i440FX host bridge and memory map, PIIX3 ISA bridge",
     .setup = pci_setup,
+    .reset = pci_rewind,
     .end = map_must_hold,
     .generate = pci_generate,
 };
@@ -168,8 +189,8 @@ static size_t fw_cfg_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t 
     op[0] = (struct fuzz_op){FUZZ_RAM_WRITE, 4, 0, at, __builtin_bswap32(control)};
     op[1] = (struct fuzz_op){FUZZ_RAM_WRITE, 4, 0, at + 4, __builtin_bswap32(len)};
     op[2] = (struct fuzz_op){FUZZ_RAM_WRITE, 8, 0, at + 8, __builtin_bswap64(r >> 30 & 0xfffff)};
-    op[3] = (struct fuzz_op){FUZZ_WRITE, 4, 0, 4, 0};
-    op[4] = (struct fuzz_op){FUZZ_WRITE, 4, 0, 8, __builtin_bswap32(at)};
+    op[3] = (struct fuzz_op){FUZZ_WRITE, 4, 0, 4, r & 0x1c0 ? 0 : UINT32_MAX};
+    op[4] = (struct fuzz_op){FUZZ_WRITE, 4, 0, 8, r & 0x1c0 ? __builtin_bswap32(at) : UINT32_MAX};
     op[5] = (struct fuzz_op){FUZZ_RAM_READ, 4, 0, at, 0};
     if (r & 0x20) {
         op[0] = (struct fuzz_op){FUZZ_WRITE, 2, 0, 0, key[(r >> 8) % 11]};

@@ -75,6 +75,7 @@ static bool vga_setup(struct fuzz_world *w)
 
 static bool render_setup(struct fuzz_world *w)
 {
+    free(surface.pixels);
     surface.pixels = malloc(sizeof(uint32_t) * SURFACE_MAX_WIDTH * SURFACE_MAX_HEIGHT);
     return surface.pixels && vga_setup(w);
 }

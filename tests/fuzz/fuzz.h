@@ -296,6 +296,8 @@ static inline void fuzz_answer(struct fuzz_world *w, uint64_t val)
 
 /* Sets the one world up for a target. False, with a line on standard error, when it cannot. */
 struct fuzz_world *fuzz_start(struct fuzz_target *t);
+/* Sets it up where there is no room, before fuzz_start(): it must say so and harm nothing. */
+void fuzz_set_up_failing(struct fuzz_target *t);
 /* Runs one input from the initial state on. */
 void fuzz_run(struct fuzz_world *w, const uint8_t *data, size_t size);
 /* Prints every event in words. */

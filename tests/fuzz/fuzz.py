@@ -123,7 +123,7 @@ def run_libfuzzer(target, program, seconds, sanitizer, quiet=False):
     before = set(found.iterdir())
     argv = [where / program.replace("cleave-fuzz", "cleave-libfuzzer"), f"--target={target}",
             f"-max_total_time={seconds}", "-timeout=20", "-report_slow_units=1",
-            f"-max_len={MAX_BYTES if program == PROGRAMS[0] else 8192}", "-use_value_profile=1",
+            f"-max_len={MAX_BYTES if program == PROGRAMS[0] else 8192}",
             "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={found}/", corpus,
             CORPUS / target]
     log = WORK / f"{target}.log"

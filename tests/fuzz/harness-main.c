@@ -369,6 +369,9 @@ int main(int argc, char **argv)
         return usage(argv[0]);
     }
     input = calloc(FILES_MAX, sizeof(input[0]));
+    if (argc > 2 && (argv[2][0] != '-' || strcmp(argv[2], "--tap") == 0)) {
+        fuzz_set_up_failing(t);
+    }
     struct fuzz_world *w = input ? fuzz_start(t) : NULL;
     if (!w) {
         return 2;

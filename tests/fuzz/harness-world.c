@@ -461,6 +461,7 @@ bool fuzz_pci_new(struct fuzz_world *w)
 {
     static struct pci_bus bus;
 
+    memset(&bus, 0, sizeof(bus));
     w->pci = &bus;
     bus.intx = fuzz_line(w, 64); /* 64.. are PCI wires */
     return pci_bus_init(&bus, &w->hw) == 0;

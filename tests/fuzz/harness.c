@@ -278,9 +278,26 @@ static void op_reset(struct fuzz_world *w, const struct fuzz_op *op)
     machine_reset(w, op->sel & 1 ? RESET_HARD : RESET_POWER_ON);
 }
 
+/* Another process would look at the header, too: altered, it must be refused. */
+static void header_must_hold(struct fuzz_world *w, const struct fuzz_op *op)
+{
+    struct arena *a = w->hw.arena;
+    uint8_t *p = &a->base[op->addr % 24];
+
+    if (!w->poked && arena_check(a)) {
+        fuzz_finding(w, "arena_check() refuses the state that the machine reached");
+    }
+    *p ^= 0x10;
+    if (!arena_check(a)) {
+        fuzz_finding(w, "arena_check() accepts an altered header");
+    }
+    *p ^= 0x10;
+}
+
 static void op_state(struct fuzz_world *w, const struct fuzz_op *op)
 {
     if (op->kind == FUZZ_SAVE) {
+        header_must_hold(w, op);
         state_must_be_acceptable(w, "save");
         arena_copy_out(w->hw.arena, arena_saved);
         w->saved_valid = true;
@@ -429,6 +446,64 @@ static void functions_find(struct fuzz_world *w)
     for (unsigned i = 0; w->pci && i < 256 && w->nfunctions < sizeof(w->function); i++) {
         if (w->pci->function[i]) {
             w->function[w->nfunctions++] = (uint8_t)i;
+        }
+    }
+}
+
+/* --- set-up --- */
+
+static void world_free(struct fuzz_world *w)
+{
+    for (unsigned i = 0; i < w->nblks; i++) {
+        free(w->blk[i].image);
+        free(w->blk[i].is_dirty);
+    }
+    free(w->ram);
+    free(w->vram);
+    free(w->vram_dirty);
+    memset(w, 0, sizeof(*w));
+}
+
+/* Leaves room for `room` more devices, regions or areas of one kind. */
+static void world_fill(struct fuzz_world *w, unsigned kind, unsigned room)
+{
+    static struct region nobody = {.name = "nobody", .base = 0xfffe, .len = 1, .mapped = true};
+    static struct mem_area nothing;
+
+    switch (kind) {
+    case 0:
+        w->own.arena.ndev = ARENA_MAX_DEVICES - room;
+        break;
+    case 1:
+    case 2: {
+        struct bus *b = kind == 1 ? &w->own.pio : &w->own.mmio;
+
+        while (b->nregions < BUS_MAX_REGIONS - room) {
+            b->region[b->nregions++] = &nobody;
+        }
+        break;
+    }
+    default:
+        while (w->own.mem.nareas < MEMMAP_MAX_AREAS - room) {
+            w->own.mem.area[w->own.mem.nareas++] = &nothing;
+        }
+        break;
+    }
+}
+
+void fuzz_set_up_failing(struct fuzz_target *t)
+{
+    struct fuzz_world *w = &the_world;
+
+    for (unsigned kind = 0; kind < 4 && t->setup && !t->run && !t->machine_reset; kind++) {
+        bool ok = false;
+
+        for (unsigned room = 0; room < 32 && !ok; room++) {
+            w->target = t;
+            fuzz_world_init(w, arena_mem);
+            world_fill(w, kind, room);
+            ok = t->setup(w);
+            world_free(w);
         }
     }
 }
