@@ -32,6 +32,12 @@
 #define FN_PM   PCI_DEVFN(1, 3)
 #define FN_VGA  PCI_DEVFN(2, 0)
 
+enum whole_kind {
+    WHOLE_CORE,  /* as under our own core */
+    WHOLE_ALONE, /* with clock chips, interrupt controllers and extra devices */
+    WHOLE_XEN,   /* with the platform device */
+};
+
 struct whole_disk {
     struct blk blk;
     uint8_t *data;
@@ -53,6 +59,7 @@ struct whole {
     uint32_t isa; /* levels */
     uint32_t intx[32];
     unsigned power_requests;
+    uint8_t fn_vga;
     struct chr chr;
     uint64_t chr_bytes;
 };
@@ -242,10 +249,10 @@ static inline void whole_bars(struct whole *w)
 {
     whole_cfg(w, FN_IDE, 0x20, 4, WHOLE_BM);
     whole_cfg(w, FN_IDE, 0x04, 2, 0x0005);
-    whole_cfg(w, FN_VGA, 0x10, 4, WHOLE_LFB);
-    whole_cfg(w, FN_VGA, 0x18, 4, WHOLE_MMIO);
-    whole_cfg(w, FN_VGA, 0x30, 4, WHOLE_ROM | 1);
-    whole_cfg(w, FN_VGA, 0x04, 2, 0x0003);
+    whole_cfg(w, w->fn_vga, 0x10, 4, WHOLE_LFB);
+    whole_cfg(w, w->fn_vga, 0x18, 4, WHOLE_MMIO);
+    whole_cfg(w, w->fn_vga, 0x30, 4, WHOLE_ROM | 1);
+    whole_cfg(w, w->fn_vga, 0x04, 2, 0x0003);
     whole_cfg(w, FN_PM, 0x40, 4, WHOLE_PM | 1);
     whole_cfg(w, FN_PM, 0x80, 1, 1);
     whole_cfg(w, FN_PM, 0x90, 4, 0xb101);
@@ -285,15 +292,27 @@ static inline void whole_gaps(struct whole *w, bool fill)
     }
 }
 
-/* As under a hypervisor; or alone, with the clock chips, interrupt controllers and extra devices.
- */
-static inline struct whole *whole_new(bool alone)
+/* As dm/xen.c has it. */
+static inline void whole_unplug(void *opaque, unsigned what)
 {
+    struct whole *w = opaque;
+
+    for (unsigned i = 0; i < IDE_DRIVES; i++) {
+        if ((what & XEN_UNPLUG_DISKS) || ((what & XEN_UNPLUG_AUX_DISKS) && i)) {
+            ide_unplug(&w->pc.ide, i);
+        }
+    }
+}
+
+static inline struct whole *whole_new_kind(enum whole_kind kind)
+{
+    bool alone = kind == WHOLE_ALONE;
     struct whole *w = g_new0(struct whole, 1);
     struct pc_config c = {.firmware_qemu = alone,
                           .chips = alone,
                           .ram_areas = alone,
                           .ib700 = alone,
+                          .xen_platform = kind == WHOLE_XEN,
                           .pvpanic = alone ? 0x505 : 0,
                           .epoch = 1709251198,
                           .memory_mib = 4,
@@ -305,6 +324,7 @@ static inline struct whole *whole_new(bool alone)
                           .boot_order = "cda",
                           .debug_exit = 0x501};
 
+    w->fn_vga = kind == WHOLE_XEN ? PCI_DEVFN(3, 0) : FN_VGA;
     w->low = whole_guarded(WHOLE_LOW);
     w->high = whole_guarded(WHOLE_HIGH_LEN);
     w->vram = whole_guarded(PC_VRAM_SIZE);
@@ -333,6 +353,8 @@ static inline struct whole *whole_new(bool alone)
     c.ide[2] = (struct pc_drive){.present = true, .cdrom = true, .blk = &w->disk[1].blk};
     c.floppy[0] = (struct pc_drive){.present = true, .blk = &w->disk[2].blk};
     c.floppy[1] = (struct pc_drive){.present = true};
+    c.xen.unplug = whole_unplug;
+    c.xen.opaque = w;
     c.serial[0] = &w->chr;
     c.debugcon = &w->chr;
     c.hooks = (struct pc_hooks){.isa_irq = whole_isa,
@@ -344,6 +366,11 @@ static inline struct whole *whole_new(bool alone)
     whole_gaps(w, true);
     whole_reset(w, RESET_POWER_ON);
     return w;
+}
+
+static inline struct whole *whole_new(bool alone)
+{
+    return whole_new_kind(alone ? WHOLE_ALONE : WHOLE_CORE);
 }
 
 /* The state is one that check() accepts, and nothing lies beside the states. */

@@ -203,6 +203,82 @@ static void test_x_05(void)
     resets(true);
 }
 
+/* --- XEN-08: disks unplugged by the guest's own drivers --- */
+
+/* What the guest may still ask of a disk that is gone: nobody answers, nothing reaches the image.
+ */
+static void gone_check(struct whole *w, unsigned submits)
+{
+    const struct whole_prd prd = {0x40000, 0x8000 | WHOLE_EOT};
+
+    memcpy(w->low + 0x8000, &prd, 8);
+    for (unsigned op = 0; op < 256; op += 5) {
+        whole_outb(w, 0x1f6, 0xe0);
+        whole_outb(w, 0x1f2, 1);
+        whole_outb(w, 0x1f7, op);
+        (void)whole_in(w, 0x1f0, 4);
+        whole_outb(w, WHOLE_BM, 9);
+        whole_outb(w, WHOLE_BM, 0);
+        g_assert_cmphex(whole_inb(w, 0x1f7) & 0x88, ==, 0);
+    }
+    whole_ide_dma(w, 0x8000, false, 0, 8);
+    g_assert_null(w->disk[0].pending);
+    whole_ide_end(w);
+    g_assert_cmpuint(w->disk[0].submits, ==, submits);
+}
+
+/* XEN-08: every mask, again and again, at each step of a transfer; then configuration space, media,
+ * resets. The emulated path is dead, the CD drive alive, the image as it was. */
+static void test_xen_08(void)
+{
+    static const uint16_t more[] = {0, 0xffff, 0x8000, 1, 0xfff0};
+
+    for (unsigned mask = 0; mask < 64; mask++) {
+        struct whole *w = whole_new_kind(WHOLE_XEN);
+        bool gone = mask & XEN_UNPLUG_DISKS;
+        uint8_t *image;
+        unsigned submits;
+
+        busy_set_up(w, mask % 8 | 1); /* a read is under way: what is there must stay */
+        image = g_memdup2(w->disk[0].data, w->disk[0].blk.bytes);
+        g_assert_cmphex(whole_in(w, 0x10, 2), ==, 0x49d2);
+        whole_out(w, 0x10, 2, mask << (mask / 16 % 3 * 4) | mask);
+        gone |= (mask << (mask / 16 % 3 * 4)) & XEN_UNPLUG_DISKS;
+        for (unsigned i = 0; i < 3; i++) {
+            whole_out(w, 0x10, 2, mask);
+        }
+        g_assert_cmpint(w->disk[0].pending == NULL, ==, gone || !w->disk[0].pending);
+        submits = w->disk[0].submits;
+        if (gone) {
+            g_assert_null(w->disk[0].pending);
+            gone_check(w, submits);
+        }
+        whole_complete(w, 100);
+        for (unsigned i = 0; i < G_N_ELEMENTS(more); i++) { /* and now everything, at all ports */
+            whole_out(w, 0x10, 1u << i % 3, more[i]);
+            whole_out(w, 0x12, 1u << i % 2, more[i]);
+            whole_cfg(w, FN_IDE, 0x20, 4, WHOLE_BM + 0x100 * i);
+            whole_cfg(w, FN_IDE, 0x04, 2, i & 1 ? 0 : 5);
+            whole_cfg(w, PCI_DEVFN(2, 0), 0x04, 2, 7);
+        }
+        whole_bars(w);
+        gone_check(w, w->disk[0].submits);
+        ide_media_change(&w->pc.ide, 2, NULL);
+        g_assert_cmpint(ide_media_change(&w->pc.ide, 0, &w->disk[0].blk), <, 0);
+        ide_media_change(&w->pc.ide, 2, &w->disk[1].blk);
+        whole_sane(w);
+        pc_resume(&w->pc); /* a successor has them unplugged, too */
+        gone_check(w, w->disk[0].submits);
+        whole_reset(w, RESET_HARD);
+        whole_outb(w, 0x176, 0xa0);
+        whole_outb(w, 0x177, 0xa1); /* IDENTIFY PACKET DEVICE: the CD drive is there */
+        g_assert_cmphex(whole_inb(w, 0x177) & 0x89, ==, 0x08);
+        g_assert_cmpmem(w->disk[0].data, w->disk[0].blk.bytes, image, w->disk[0].blk.bytes);
+        g_free(image);
+        whole_free(w);
+    }
+}
+
 /* --- one bus master's buffer is another's descriptor --- */
 
 enum { MASTER_IDE, MASTER_FDC, MASTER_FW, MASTERS };
@@ -809,6 +885,7 @@ int main(int argc, char **argv)
     g_test_add_func("/catalogue/X-01/every-master-every-place", test_x_01);
     g_test_add_func("/catalogue/X-03/end-of-ram", test_x_03);
     g_test_add_func("/catalogue/X-05/every-reset", test_x_05);
+    g_test_add_func("/catalogue/XEN-08/unplug-at-any-time", test_xen_08);
     g_test_add_func("/catalogue/X-06/media-storm", test_x_06);
     g_test_add_func("/catalogue/X-07/pairs", test_x_07);
     g_test_add_func("/catalogue/PCI-02/every-function", test_pci_02);
