@@ -131,7 +131,7 @@ QMP_COMMAND(cmd_query_cpus_fast)
         json_object_set_int_member(props, "thread-id", 0);
         json_object_set_int_member(c, "cpu-index", i);
         json_object_set_string_member(c, "qom-path", path);
-        json_object_set_int_member(c, "thread-id", getpid());
+        json_object_set_int_member(c, "thread-id", mon->machine->pid);
         json_object_set_string_member(c, "target", o->arch_i386 ? "i386" : "x86_64");
         json_object_set_object_member(c, "props", props);
         json_array_add_object_element(a, c);

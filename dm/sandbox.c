@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sandbox.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -22,9 +24,7 @@
  * them together.
  */
 static const struct lockdown_rule rules[] = {
-    /* the loop */
-    LOCKDOWN_CALL(epoll_pwait2),
-    LOCKDOWN_CALL(epoll_wait),
+    /* the loop; and one of wait_rules */
     LOCKDOWN_CALL(epoll_ctl),
     LOCKDOWN_CALL(poll),
     LOCKDOWN_CALL(read),
@@ -71,8 +71,19 @@ static const struct lockdown_rule xen_rules[] = {
     LOCKDOWN_IF(ioctl, 1, LOCKDOWN_INT, IOCTL_EVTCHN_NOTIFY),
 };
 
-#define RULES     (sizeof(rules) / sizeof(rules[0]))
-#define XEN_RULES (sizeof(xen_rules) / sizeof(xen_rules[0]))
+/* Which one the kernel has: the first since Linux 5.11. */
+static const struct lockdown_rule wait_rules[] = {
+    LOCKDOWN_CALL(epoll_pwait2),
+    LOCKDOWN_CALL(epoll_wait),
+};
+
+/* With sockets at which others may call, as libxl does to speak QMP. */
+static const struct lockdown_rule server_rules[] = {
+    LOCKDOWN_CALL(accept4),
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define ALL_RULES    (COUNT(rules) + COUNT(xen_rules) + COUNT(server_rules) + 1)
 
 static bool entered;
 
@@ -86,13 +97,35 @@ static bool filter_wanted(void)
 #endif
 }
 
+static bool has_servers(const struct dm_options *o)
+{
+    for (unsigned i = 0; i < o->nchardevs; i++) {
+        if (o->chardev[i].listen_fd >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool rules_seal(const struct dm_options *o, char *err, size_t size)
 {
-    struct lockdown_rule all[RULES + XEN_RULES];
+    struct lockdown_rule all[ALL_RULES];
+    struct epoll_event ev;
+    bool old = epoll_pwait2(-1, &ev, 1, NULL, NULL) < 0 && errno == ENOSYS;
+    unsigned n = 0;
 
-    memcpy(all, rules, sizeof(rules));
-    memcpy(all + RULES, xen_rules, sizeof(xen_rules));
-    return lockdown_seal(all, RULES + (o->accel == ACCEL_XEN ? XEN_RULES : 0), err, size);
+    all[n++] = wait_rules[old];
+    memcpy(all + n, rules, sizeof(rules));
+    n += COUNT(rules);
+    if (o->accel == ACCEL_XEN) {
+        memcpy(all + n, xen_rules, sizeof(xen_rules));
+        n += COUNT(xen_rules);
+    }
+    if (has_servers(o)) {
+        memcpy(all + n, server_rules, sizeof(server_rules));
+        n += COUNT(server_rules);
+    }
+    return lockdown_seal(all, n, err, size);
 }
 
 void dm_sandbox_enter(const struct dm_options *o, uint64_t largest_disk)
