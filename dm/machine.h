@@ -23,6 +23,7 @@ struct xs_handle;
 
 struct machine {
     const struct dm_options *o;
+    int pid; /* the sandbox has no getpid() */
     struct loop *loop;
     struct transport *t;
     struct alone alone;      /* the standalone world; unused with a hypervisor */
