@@ -315,8 +315,10 @@ static bool is_alone(const struct machine *m)
 
 static bool world_init(struct machine *m, char *err, size_t size)
 {
-    int rc = m->o->arena_fd >= 0 ? object_attach(&m->arena_mem, m->o->arena_fd, PC_ARENA_SIZE)
-                                 : object_new(&m->arena_mem, "cleave-arena", PC_ARENA_SIZE);
+    struct object *arena = &m->arena_mem;
+    int rc = m->o->arena_fd >= 0        ? object_attach(arena, m->o->arena_fd, PC_ARENA_SIZE)
+             : m->o->accel == ACCEL_XEN ? object_private(arena, PC_ARENA_SIZE)
+                                        : object_new(arena, "cleave-arena", PC_ARENA_SIZE);
 
     if (rc) {
         return failed(err, size, "-machine arena-fd", rc);

@@ -26,6 +26,14 @@ int object_new(struct object *o, const char *name, uint64_t size)
     return object_map(o);
 }
 
+int object_private(struct object *o, uint64_t size)
+{
+    o->fd = -1;
+    o->size = size;
+    o->host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return o->host == MAP_FAILED ? -errno : 0;
+}
+
 int object_attach(struct object *o, int fd, uint64_t size)
 {
     struct stat st;

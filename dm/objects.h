@@ -15,6 +15,12 @@ struct object {
 /* A new one of `size` bytes, zero-filled. 0 or a negative errno. */
 int object_new(struct object *o, const char *name, uint64_t size);
 
+/*
+ * Memory of this process alone: fd is -1. For a toolstack that limits the size of files, memfds
+ * included (libxl's dm_restrict=1: 256 KiB).
+ */
+int object_private(struct object *o, uint64_t size);
+
 /* Maps an inherited memfd of at least `size` bytes. -EINVAL when it is smaller. */
 int object_attach(struct object *o, int fd, uint64_t size);
 
