@@ -244,6 +244,14 @@ static uint32_t rtc_alarm_distance(const struct rtc_state *s, uint64_t after)
 }
 
 /* Flags of what happened in (seen_ns, now]; counts delayed periodic interrupts. */
+/* Periodic ticks up to `t`; the difference of two counts. */
+static uint64_t rtc_beats(const struct rtc_state *s, uint64_t t)
+{
+    unsigned period = rtc_period(s);
+
+    return period ? (rtc_ticks(s, t) + TIME_BASE_HZ - s->phase) / period : 0;
+}
+
 static uint8_t rtc_events(struct rtc_state *s, uint64_t now)
 {
     uint8_t events = 0;
@@ -251,7 +259,7 @@ static uint8_t rtc_events(struct rtc_state *s, uint64_t now)
     uint64_t from = rtc_elapsed(s, s->seen_ns), to = rtc_elapsed(s, now);
 
     if (period) {
-        uint64_t n = rtc_ticks(s, now) / period - rtc_ticks(s, s->seen_ns) / period;
+        uint64_t n = rtc_beats(s, now) - rtc_beats(s, s->seen_ns);
 
         events |= n ? C_PF : 0;
         if (n > 1 && (s->reg[REG_B] & B_PIE)) {
@@ -287,7 +295,7 @@ static void rtc_update_irq(struct rtc *r, uint8_t events)
 static uint64_t rtc_next_periodic(const struct rtc_state *s, uint64_t now)
 {
     unsigned period = rtc_period(s);
-    uint64_t tick = (rtc_ticks(s, now) / period + 1) * period;
+    uint64_t tick = (rtc_beats(s, now) + 1) * period - (TIME_BASE_HZ - s->phase);
     uint64_t next = s->base_ns + clock_muldiv(tick, NS_PER_S, TIME_BASE_HZ);
     uint64_t period_ns = clock_muldiv(period, NS_PER_S, TIME_BASE_HZ);
 
@@ -349,9 +357,7 @@ static void rtc_periodic_fired(void *opaque)
 {
     struct rtc *r = opaque;
     uint64_t now = rtc_now(r);
-    unsigned period = rtc_period(r->s);
-    bool on_tick =
-        period && rtc_ticks(r->s, now) / period != rtc_ticks(r->s, r->s->seen_ns) / period;
+    bool on_tick = rtc_beats(r->s, now) != rtc_beats(r->s, r->s->seen_ns);
     uint8_t extra = 0;
 
     if (!on_tick && r->s->owed) {
@@ -387,12 +393,19 @@ static void rtc_write_a(struct rtc *r, uint8_t val, uint64_t now)
 {
     struct rtc_state *s = r->s;
     bool counted = rtc_divider_counts(s);
+    unsigned period = rtc_period(s);
 
+    if (period) {
+        uint64_t ticks = rtc_ticks(s, now) + TIME_BASE_HZ;
+
+        s->phase = (uint32_t)((ticks - (ticks - s->phase) % period) % TIME_BASE_HZ);
+    }
     rtc_stop(s, now);
     s->reg[REG_A] = val & (uint8_t)~A_UIP;
     if (!counted && rtc_divider_counts(s)) {
         /* the first update comes half a second after the divider is let go */
         s->base_ns = now - NS_PER_S / 2;
+        s->phase = 0;
     }
     rtc_start(s, now);
 }
@@ -587,7 +600,8 @@ static int rtc_check(const void *state)
     const struct rtc_state *s = state;
 
     if (s->base_ns > LATEST_NS || s->seen_ns > LATEST_NS || s->base_sec >= YEARS_S ||
-        s->index > RTC_INDEX_NO_NMI || s->dow_skew > 6 || s->owed > OWED_MAX || s->reserved) {
+        s->index > RTC_INDEX_NO_NMI || s->dow_skew > 6 || s->owed > OWED_MAX ||
+        s->phase >= TIME_BASE_HZ) {
         return -EINVAL;
     }
     if ((s->reg[REG_A] & A_UIP) || (s->reg[REG_C] & 0x0f) || s->reg[REG_D] != D_VRT ||

@@ -26,7 +26,8 @@
     V(T, uint8_t, index, 1)                                                                        \
     V(T, uint8_t, dow_skew, 1) /* day of week as set by the guest against the calendar's */        \
     V(T, uint32_t, owed, 1)    /* periodic interrupts that came too late to be separate */         \
-    V(T, uint32_t, reserved, 1)
+    V(T, uint32_t, phase, 1) /* divider ticks (of a second) at which periodic interrupts count */  \
+                             /* from: a change of the rate takes effect with the tick before */
 
 STATE_STRUCT(rtc_state, RTC_STATE);
 

@@ -133,7 +133,7 @@ static int disks_init(struct pc *p)
     struct ide_config ide = {.devfn = PCI_DEVFN(1, 1),
                              .irq = {isa_irq(p, IRQ_IDE0), isa_irq(p, IRQ_IDE1)}};
     struct fdc_config fdc = {
-        .dma = &p->dma8237, .irq = isa_irq(p, IRQ_FLOPPY), .started = p->cfg.chips};
+        .dma = &p->dma8237, .irq = isa_irq(p, IRQ_FLOPPY), .compat = p->cfg.chips};
 
     for (unsigned i = 0; i < IDE_DRIVES; i++) {
         const struct pc_drive *d = &p->cfg.ide[i];

@@ -365,8 +365,8 @@ static uint8_t result_read(struct fdc *d)
     struct fdc_state *s = d->s;
     uint8_t val = s->result[s->result_pos++];
 
-    s->interrupt &= (uint8_t)~INT_DATA;
     if (s->result_pos >= s->result_len) {
+        s->interrupt &= (uint8_t)~INT_DATA;
         phase_idle(d);
     }
     fdc_update_irq(d);
@@ -562,8 +562,8 @@ static void fdc_reset(struct device *dev, enum reset_kind kind)
 
     fdc_cancel(d);
     *d->s = (struct fdc_state){
-        .dor = d->started ? DOR_NOT_RESET | DOR_DMA_GATE : 0,
-        .dsr = d->started ? RATE_500K : RATE_RESET,
+        .dor = d->compat ? DOR_NOT_RESET | DOR_DMA_GATE : 0,
+        .dsr = d->compat ? RATE_500K : RATE_RESET,
         .configure = CONFIGURE_RESET,
         .disk_change = disks_present(d),
     };
@@ -633,6 +633,9 @@ void fdc_change_disk(struct fdc *d, unsigned drive, struct blk *blk)
     d->drive[drive] = blk;
     d->format[drive] = format_find(blk);
     d->s->disk_change |= (uint8_t)(1u << drive);
+    if (d->compat && d->format[drive]) {
+        d->s->pcn[drive] = 0;
+    }
     if (busy) {
         fdc_data_end(d, ST0_ABNORMAL, ST1_MISSING_ADDRESS, 0);
     }
@@ -647,7 +650,7 @@ int fdc_init(struct fdc *d, const struct hw *hw, const struct fdc_config *config
     }
     d->s = d->dev.state;
     d->irq = config->irq;
-    d->started = config->started;
+    d->compat = config->compat;
     d->dma = config->dma;
     d->req_blk = NULL;
     for (unsigned i = 0; i < FDC_DRIVES; i++) {

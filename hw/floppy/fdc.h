@@ -75,11 +75,15 @@ struct fdc_format {
 };
 
 /* drive[n] NULL: there is no such drive; a blk without ops: a drive without a disk. */
+/*
+ * compat: after a reset it is as firmware leaves it (out of reset, DMA on, 500 kbit/s), a drive
+ * that takes a disk goes to cylinder 0, READ ID finds an ID whether there is a disk or not.
+ */
 struct fdc_config {
     struct irq_line irq;
     struct i8237 *dma;
     struct blk *drive[FDC_DRIVES];
-    bool started; /* after a reset as firmware leaves it: out of reset, DMA on, 500 kbit/s */
+    bool compat; /* standalone world: what QEMU's test programs find */
 };
 
 struct fdc {
@@ -87,7 +91,7 @@ struct fdc {
     struct fdc_state *s;
     struct irq_line irq;
     struct i8237 *dma;
-    bool started;
+    bool compat;
     struct blk *drive[FDC_DRIVES];
     const struct fdc_format *format[FDC_DRIVES]; /* NULL: no disk */
     struct blk_req req;

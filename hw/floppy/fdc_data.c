@@ -429,7 +429,7 @@ void fdc_read_id(struct fdc *d)
     s->head = command_head(s);
     s->head_select = s->head;
     s->record = 1;
-    if (track_readable(d)) {
+    if (d->compat || track_readable(d)) {
         fdc_data_end(d, 0, 0, 0);
     } else {
         data_fail(d, ST1_MISSING_ADDRESS, 0);

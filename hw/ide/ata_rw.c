@@ -300,7 +300,7 @@ static void flush_done(struct ide_channel *ch, int err)
 void ata_trim(struct ide_drive *d)
 {
     struct ide_channel_state *s = d->ch->s;
-    uint32_t blocks = d->s->count | d->s->hob_count << 8;
+    uint32_t blocks = d->s->count; /* no valid one needs the high byte, which some do not write */
 
     if (!(d->s->feature & FEATURE_TRIM) || blocks == 0 || blocks > TRIM_MAX) {
         ide_fail(d->ch, 0, ATA_ABRT);

@@ -288,7 +288,16 @@ void bm_run(struct ide_channel *ch)
 
     s->phase = IDE_DMA_WAIT;
     ide_selected(ch)->s->status = ATA_DRDY | ATA_DSC | ATA_DRQ;
-    if (!(s->bmic & BMIC_START) || !(s->bmis & BMIS_ACTIVE) || !pci_bus_master(&ch->ide->fn)) {
+    if (!(s->bmic & BMIC_START) || !(s->bmis & BMIS_ACTIVE)) {
+        return;
+    }
+    if (!pci_bus_master(&ch->ide->fn)) {
+        if (s->work == IDE_WORK_READ_DMA && s->prd_read == 0) { /* nobody takes the data */
+            s->lba += s->left;
+            s->left = 0;
+            ata_put_position(ch);
+            ide_complete(ch);
+        }
         return;
     }
     if (work_to_memory(ch) != ((s->bmic & BMIC_READ) != 0)) {

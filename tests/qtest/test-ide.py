@@ -262,7 +262,7 @@ def dma_outside_ram():
 
 @test
 def dma_without_bus_master():
-    """without the bus-master bit nothing is transferred"""
+    """without the bus-master bit nothing is transferred, and a read ends"""
     with work_dir() as work:
         path, _ = disk(work)
         with Ide(*drive(path)) as m:
@@ -270,7 +270,8 @@ def dma_without_bus_master():
             m.config_put(1, 4, 1, size=2, function=1)
             m.ok(f"memset {BUFFER:#x} 512 0xee")
             status = m.dma(READ_DMA, [(BUFFER, 512, True)], True, count=1)
-            equal(status & BM_INTR, 0)
+            equal(status, BM_INTR | BM_ACTIVE)
+            equal(m.status() & (BSY | DRQ | ERR), 0)
             equal(m.read(BUFFER, 512), b"\xee" * 512)
 
 

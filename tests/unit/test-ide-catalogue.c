@@ -1268,16 +1268,22 @@ static void test_x_04(void)
     const struct rig_prd prd[] = {
         {0x20000, 0}, {0x30000, 0}, {0x40000, 0}, {0x20000, 0}, {0x20000, SPEC_PRD_EOT}};
 
-    /* Off from the beginning: nothing moves, the stop is heard. */
+    /* Off from the beginning: nothing moves, the read ends, the stop is heard. */
     pci_config_write(&r->pci, PCI_DEVFN(1, 1), 4, 2, 0x0001);
     bm_table(r, prd, 5);
     ata_issue(r, P, 0, 0xc8, 0, 0);
     bm_start(r, P, true);
     g_assert_cmpuint(rig_run(r), ==, 0);
-    g_assert_cmphex(bm_status(r, P), ==, SPEC_BM_ACTIVE);
+    g_assert_cmphex(bm_status(r, P), ==, SPEC_BM_ACTIVE | SPEC_BM_INTR);
     ram_intact(r);
     bm_stop_write(r, P);
-    g_assert_cmphex(bm_status(r, P), ==, 0);
+    g_assert_cmphex(bm_status(r, P), ==, SPEC_BM_INTR);
+    /* A write waits, and its sector stays what it is. */
+    ata_issue(r, P, 0, 0xca, 0, 1);
+    bm_start(r, P, false);
+    g_assert_cmpuint(rig_run(r), ==, 0);
+    g_assert_cmphex(bm_status(r, P) & SPEC_BM_ACTIVE, ==, SPEC_BM_ACTIVE);
+    bm_stop_write(r, P);
     ata_soft_reset(r, P);
     rig_alive(r, P, 0);
     pci_config_write(&r->pci, PCI_DEVFN(1, 1), 4, 2, 0x0005);
