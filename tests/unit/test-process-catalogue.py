@@ -367,7 +367,7 @@ def confined(pid):
     tasks = os.listdir(f"/proc/{pid}/task")
     for task in tasks:
         with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as status:
-            fields = dict(line.strip().split(":\t", 1) for line in status if ":\t" in line)
+            fields = dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
         assert fields["Seccomp"] == "2", (task, fields["Name"], "no filter")
         assert fields["NoNewPrivs"] == "1", (task, fields["Name"], "may gain privileges")
         for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
