@@ -45,6 +45,22 @@ struct optctx {
 struct optlist *optctx_collect(struct optctx *c, GPtrArray *a, const char *arg,
                                const char *first_key);
 
+/* opt_machine.c: words, and what is found out of them at the end. */
+void option_machine(struct optctx *c, const char *arg);
+void option_accel(struct optctx *c, const char *arg);
+void option_memory(struct optctx *c, const char *arg);
+void option_smp(struct optctx *c, const char *arg);
+void option_vga(struct optctx *c, const char *arg);
+void option_boot(struct optctx *c, const char *arg);
+void option_no_fd_bootchk(struct optctx *c, const char *arg);
+void option_rtc(struct optctx *c, const char *arg);
+void option_uuid(struct optctx *c, const char *arg);
+void option_name(struct optctx *c, const char *arg);
+void machine_resolve(struct optctx *c);
+void boot_resolve(struct optctx *c);
+void vga_resolve(struct optctx *c);
+void firmware_resolve(struct optctx *c);
+
 /* opt_chardev.c. Returns the id: of a chardev that exists, or of a new one made after `spec`. */
 void chardevs_resolve(struct optctx *c);
 void serials_resolve(struct optctx *c);
