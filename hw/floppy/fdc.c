@@ -81,7 +81,7 @@ static const struct fdc_format *format_find(const struct blk *blk)
 
 void fdc_update_irq(struct fdc *d)
 {
-    irq_set(&d->irq, d->s->interrupt && (d->s->dor & DOR_DMA_GATE));
+    irq_set(&d->irq, d->s->interrupt && (d->compat || (d->s->dor & DOR_DMA_GATE)));
 }
 
 static void phase_idle(struct fdc *d)

@@ -77,7 +77,9 @@ struct fdc_format {
 /* drive[n] NULL: there is no such drive; a blk without ops: a drive without a disk. */
 /*
  * compat: after a reset it is as firmware leaves it (out of reset, DMA on, 500 kbit/s), a drive
- * that takes a disk goes to cylinder 0, READ ID finds an ID whether there is a disk or not.
+ * that takes a disk goes to cylinder 0, READ ID finds an ID whether there is a disk or not, DOR's
+ * DMA gate chooses between DMA and none and leaves the interrupt alone, and READ DATA without DMA
+ * ends in good order after EOT - R + 1 sectors (with MT twice as many), over the ends of tracks.
  */
 struct fdc_config {
     struct irq_line irq;

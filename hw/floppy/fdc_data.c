@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define OPCODE_MASK         0x1fu
+#define OPCODE_READ         0x06u
 #define OPCODE_FORMAT       0x0du
 #define OPCODE_VERIFY       0x16u
 #define OPCODE_READ_DELETED 0x0cu
@@ -23,9 +24,9 @@ static unsigned opcode(const struct fdc_state *s)
     return s->cmd[CMD_OPCODE] & OPCODE_MASK;
 }
 
-static bool non_dma(const struct fdc_state *s)
+static bool non_dma(const struct fdc *d)
 {
-    return s->hlt_nd & HLT_NON_DMA;
+    return (d->s->hlt_nd & HLT_NON_DMA) || (d->compat && !(d->s->dor & DOR_DMA_GATE));
 }
 
 /* --- end of a command --- */
@@ -199,11 +200,56 @@ static bool dma_move(struct fdc *d, uint32_t len, bool to_memory)
 
 /* --- one sector after the other --- */
 
+/* Compat, READ DATA without DMA: the sector after the one in work; false when there is none. */
+static bool counted_advance(struct fdc *d)
+{
+    struct fdc_state *s = d->s;
+    const struct fdc_format *f = command_format(d);
+
+    if (s->left <= 1 || !f) {
+        return false;
+    }
+    s->left--;
+    if (s->record < f->sectors && s->record != s->eot) {
+        s->record++;
+        return true;
+    }
+    s->record = 1;
+    if (!(s->cmd[CMD_OPCODE] & CMD_MT)) {
+        return false;
+    }
+    s->head ^= 1;
+    if (s->head == 0) {
+        s->cylinder++;
+        fdc_step_to(d, command_unit(s), s->cylinder);
+    }
+    return true;
+}
+
+static bool counted(const struct fdc *d)
+{
+    return d->compat && opcode(d->s) == OPCODE_READ && non_dma(d);
+}
+
+static void counted_done(struct fdc *d)
+{
+    if (counted_advance(d)) {
+        sector_step(d);
+    } else {
+        fdc_data_end(d, d->s->cylinder != d->s->cmd[CMD_C] ? ST0_SEEK_END : 0, 0, 0);
+    }
+}
+
 /* VERIFY is done when it counted its sectors or reached EOT; others go on until TC. */
 static void sector_done(struct fdc *d)
 {
     struct fdc_state *s = d->s;
     bool verify = opcode(s) == OPCODE_VERIFY;
+
+    if (counted(d)) {
+        counted_done(d);
+        return;
+    }
     bool more = sector_advance(s);
 
     if (opcode(s) == OPCODE_READ_DELETED) {
@@ -221,7 +267,7 @@ static void read_arrived(struct fdc *d)
 {
     if (opcode(d->s) == OPCODE_VERIFY) {
         sector_done(d);
-    } else if (non_dma(d->s)) {
+    } else if (non_dma(d)) {
         pio_start(d, FDC_PIO_READ, FDC_SECTOR);
     } else if (dma_move(d, FDC_SECTOR, true)) {
         sector_done(d);
@@ -308,7 +354,7 @@ static void sector_step(struct fdc *d)
     d->s->head_select = d->s->head & 1;
     if (!command_writes(d->s)) {
         blk_start(d, FDC_BLK_READ);
-    } else if (non_dma(d->s)) {
+    } else if (non_dma(d)) {
         pio_start(d, FDC_PIO_WRITE, len);
     } else if (dma_move(d, len, false)) {
         host_gave(d);
@@ -348,6 +394,12 @@ static bool data_begin(struct fdc *d)
 void fdc_read_data(struct fdc *d)
 {
     if (data_begin(d)) {
+        unsigned n = (unsigned)(d->s->eot - d->s->record + 1) & UINT8_MAX;
+
+        if (counted(d)) {
+            n = d->s->cmd[CMD_OPCODE] & CMD_MT ? 2 * n : n;
+            d->s->left = (uint8_t)(n < UINT8_MAX ? n : UINT8_MAX);
+        }
         sector_step(d);
     }
 }
