@@ -59,6 +59,128 @@ static void pci_rewind(struct fuzz_world *w)
     posted(w, 0, 0);
 }
 
+/* A card with a BAR of every kind, as later devices will have. */
+#define CARD_OBJECT 4u
+#define CARD_MEMORY (64u << 10)
+#define CARD_DEVFN  PCI_DEVFN(3, 0)
+
+static struct {
+    struct device dev;
+    struct pci_function fn;
+    struct region io;
+    struct region mmio;
+    struct mem_area memory;
+    struct mem_area rom;
+} card;
+
+static uint64_t card_read(void *dev, uint32_t off, unsigned size)
+{
+    return off;
+}
+
+static const struct reg card_regs[] = {
+    {0, 4096, BUS_W1 | BUS_W2 | BUS_W4, card_read, NULL, "card"},
+};
+
+#define CARD_STATE(V, A, S, T) S(T, pci_function_state, pci, 1, 1)
+STATE_STRUCT(card_state, CARD_STATE);
+STATE_TYPE(card_state, CARD_STATE);
+
+static void card_reset(struct device *dev, enum reset_kind kind)
+{
+    pci_function_reset(&card.fn);
+}
+
+static int card_check(const void *state)
+{
+    return 0;
+}
+
+static void card_resume(struct device *dev)
+{
+    pci_function_resume(&card.fn);
+}
+
+static const struct device_class card_class = {"card", &card_state_type, card_reset, card_check,
+                                               card_resume};
+
+/* Functions that make no sense are refused. */
+static bool bad_cards_refused(struct pci_bus *bus)
+{
+    static struct region r;
+    static struct mem_area a;
+    static const struct {
+        struct pci_bar bar;
+        unsigned n;
+    } bad[] = {
+        {{PCI_BAR_IO, 3, false, &r, NULL}, 0},
+        {{PCI_BAR_IO, 2, false, &r, NULL}, 0},
+        {{PCI_BAR_IO, 512, false, &r, NULL}, 0},
+        {{PCI_BAR_IO, 16, false, NULL, NULL}, 0},
+        {{PCI_BAR_IO, 16, false, &r, NULL}, 6},
+        {{PCI_BAR_MMIO, 4097, false, &r, NULL}, 1},
+        {{PCI_BAR_MMIO, 2048, false, &r, NULL}, 1},
+        {{PCI_BAR_MMIO, 4096, false, NULL, NULL}, 1},
+        {{PCI_BAR_MMIO, 4096, false, &r, NULL}, 6},
+        {{PCI_BAR_MEMORY, 4097, false, NULL, &a}, 1},
+        {{PCI_BAR_MEMORY, 2048, false, NULL, &a}, 1},
+        {{PCI_BAR_MEMORY, 4096, false, NULL, NULL}, 1},
+        {{PCI_BAR_MEMORY, 4096, false, NULL, &a}, 6},
+        {{PCI_BAR_ROM, 4097, false, NULL, &a}, 6},
+        {{PCI_BAR_ROM, 2048, false, NULL, &a}, 6},
+        {{PCI_BAR_ROM, 4096, false, NULL, NULL}, 6},
+        {{PCI_BAR_ROM, 4096, false, NULL, &a}, 0},
+    };
+    bool ok = true;
+
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct pci_function fn = {.name = "bad", .devfn = PCI_DEVFN(30, 0)};
+
+        fn.bar[bad[i].n] = bad[i].bar;
+        ok = pci_add(bus, &fn) < 0 && ok;
+    }
+    return ok;
+}
+
+static bool card_setup(struct fuzz_world *w)
+{
+    static uint8_t memory[CARD_MEMORY];
+
+    memset(&card, 0, sizeof(card));
+    if (arena_add(w->hw.arena, &card.dev, &card_class, "card")) {
+        return false;
+    }
+    memmap_set_object(w->hw.mem, CARD_OBJECT, memory, sizeof(memory));
+    card.fn.name = "card";
+    card.fn.devfn = CARD_DEVFN;
+    card.fn.s = card.dev.state;
+    card.io = (struct region){.name = "card-io", .regs = card_regs, .nregs = 1, .len = 64};
+    card.mmio = (struct region){.name = "card-mmio", .regs = card_regs, .nregs = 1, .len = 4096};
+    card.memory = (struct mem_area){.object = CARD_OBJECT, .len = CARD_MEMORY, .kind = MEM_RAM};
+    card.rom = (struct mem_area){.object = CARD_OBJECT, .len = 4096, .kind = MEM_ROM};
+    pci_set_ids(&card.fn, 0x1234, 0x5678, 1, 0xff0000);
+    card.fn.reset_config[0x3d] = 1;
+    card.fn.bar[0] = (struct pci_bar){PCI_BAR_IO, 64, false, &card.io, NULL};
+    card.fn.bar[1] = (struct pci_bar){PCI_BAR_MMIO, 4096, false, &card.mmio, NULL};
+    card.fn.bar[2] = (struct pci_bar){PCI_BAR_MEMORY, CARD_MEMORY, true, NULL, &card.memory};
+    card.fn.bar[6] = (struct pci_bar){PCI_BAR_ROM, 4096, false, NULL, &card.rom};
+    fuzz_window_add(w, &(struct fuzz_window){"card-io", FUZZ_PIO, 0xc000, 64, &card.io, NULL});
+    fuzz_window_add(
+        w, &(struct fuzz_window){"card-mmio", FUZZ_MEM, 0xfebf0000, 4096, &card.mmio, NULL});
+    fuzz_window_add(w, &(struct fuzz_window){"card-memory", FUZZ_MEM, 0xfd000000, CARD_MEMORY, NULL,
+                                             &card.memory});
+    if (memmap_add(w->hw.mem, &card.memory) || memmap_add(w->hw.mem, &card.rom) ||
+        pci_add(w->pci, &card.fn)) {
+        return false;
+    }
+    return pci_add(w->pci, &card.fn) < 0 && bad_cards_refused(w->pci);
+}
+
+static void interrupt(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    pci_set_intx(&card.fn, addr & 3, val & 1);
+}
+
 static bool pci_setup(struct fuzz_world *w)
 {
     static uint8_t image[BIOS_SIZE];
@@ -76,15 +198,25 @@ static bool pci_setup(struct fuzz_world *w)
     fuzz_window_add(
         w, &(struct fuzz_window){"highest-memory", FUZZ_MEM, UINT64_MAX - 7, 8, NULL, NULL});
     fuzz_action_add(w, "posted stores", posted);
+    fuzz_action_add(w, "card's interrupt", interrupt);
     return fuzz_pci_new(w) && i440fx_init(&i440fx, &w->hw, w->pci, &host) == 0 &&
-           piix3_init(&piix3, &w->hw, w->pci, &isa) == 0;
+           piix3_init(&piix3, &w->hw, w->pci, &isa) == 0 && card_setup(w);
 }
 
 /* A configuration cycle by ports; PAM and PIRQ registers more often. */
 static size_t pci_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
 {
     static const uint8_t reg[] = {0x58, 0x5c, 0x60, 0x70, 0x80, 0x04, 0x3c, 0x0c};
+    static const uint8_t bar[] = {0x10, 0x14, 0x18, 0x30};
     uint64_t r = rnd();
+
+    if ((r >> 60) == 0) { /* the card, at places where others are, too */
+        for (unsigned i = 0; i < 4; i++) {
+            op[i] = (struct fuzz_op){FUZZ_CFG_WRITE, 4, 2, bar[i], (rnd() & 0xfff3f001) | 1};
+        }
+        op[4] = (struct fuzz_op){FUZZ_CFG_WRITE, 2, 2, 4, r & 7};
+        return 5;
+    }
     uint8_t size = (uint8_t)(1u << (r % 3));
     uint32_t address = 0x80000000u | (uint32_t)(r >> 8 & 0xf00) | reg[r >> 16 & 7];
 
@@ -119,7 +251,7 @@ static void gpe(struct fuzz_world *w, uint32_t addr, uint64_t val)
 
 static bool pm_setup(struct fuzz_world *w)
 {
-    struct piix4_pm_config cfg = {pm_base, w, fuzz_line(w, PIIX4_PM_SCI_IRQ), 3};
+    struct piix4_pm_config cfg = {pm_base, w, fuzz_line(w, PIIX4_PM_SCI_IRQ), 11};
     const struct fuzz_window window[] = {
         {"pm1a-cnt", FUZZ_PIO, 0xb004, 2, &pm.pm1_cnt, NULL},
         {"smbus", FUZZ_PIO, 0xb100, 16, &pm.smbus, NULL},

@@ -120,9 +120,21 @@ static size_t fdc_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max
     }
     op[n++] = out(WIN_FIFO, 0, command[c].opcode);
     n += parameters(r, &op[n], command[c].params);
+    op[n++] = (struct fuzz_op){FUZZ_READ, 1, WIN_FDC, 4, 0};
+    if (s >> 48 & 1) {
+        op[n++] = (struct fuzz_op){FUZZ_ACTION, 1, 0, (uint32_t)(s >> 49 & 1), s >> 50 & 3};
+    }
+    if (s >> 52 & 1) { /* the IDs of a track to format, head 0 or 1 */
+        for (unsigned i = 0; i < 4; i++) {
+            op[n++] = out(WIN_FIFO, 0, i == 3 ? 2 : i == 1 ? r >> 2 & 1 : i);
+        }
+    }
     if (s >> 41 & 1) {
         op[n++] = (struct fuzz_op){s >> 42 & 1 ? FUZZ_WRITE_REP : FUZZ_READ_REP, 1, WIN_FIFO, 0,
                                    s >> 43 & 1 ? 511 | 0x02120000 : 6};
+    }
+    if (s >> 53 & 1) {
+        op[n++] = (struct fuzz_op){FUZZ_BLK_MODE, 1, (uint8_t)(s >> 54 & 1), 0, 0};
     }
     if (s >> 44 & 1) {
         op[n++] = (struct fuzz_op){FUZZ_BLK_DONE, 1, 0, 0, s >> 45 & 7};

@@ -223,9 +223,9 @@ static size_t dma_command(uint64_t (*rnd)(void), struct fuzz_op *op, unsigned ch
     return n;
 }
 
-static const uint8_t packet_code[] = {0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28, 0xa8, 0xbe, 0x42,
-                                      0x43, 0x44, 0x46, 0x4a, 0x51, 0x52, 0x5a, 0x1a, 0xbd, 0xad,
-                                      0xa4, 0x35, 0x2b, 0x4e, 0xbb, 0xb9, 0x15, 0x55, 0x23};
+static const uint8_t packet_code[] = {
+    0x00, 0x03, 0x12, 0x1b, 0x1b, 0x1e, 0x1e, 0x25, 0x28, 0xa8, 0xbe, 0x42, 0x43, 0x44, 0x46, 0x4a,
+    0x51, 0x52, 0x5a, 0x1a, 0xbd, 0xad, 0xa4, 0x35, 0x2b, 0x4e, 0xbb, 0xb9, 0x15, 0x55, 0x23};
 
 /* Requests are held back and end one by one, some of them with an error. */
 static size_t held(uint64_t (*rnd)(void), struct fuzz_op *op, unsigned window)
@@ -310,7 +310,8 @@ static size_t packet(uint64_t (*rnd)(void), struct fuzz_op *op, unsigned channel
     uint64_t r = rnd(), s = rnd();
     uint8_t code = packet_code[(s >> 8) % sizeof(packet_code)];
     uint64_t first = code | (r >> 8 & (r & 1 ? 0xff : 0x02)) << 8;
-    uint64_t second = r & 2 ? r >> 16 & 0xffff : 0;
+    static const uint8_t page[] = {0x01, 0x0e, 0x2a, 0x3f, 0xaa, 0x10, 0x80, 0x05};
+    uint64_t second = r & 2 ? r >> 16 & 0xffff : s >> 48 & 1 ? page[s >> 49 & 7] : 0;
     size_t n = 0;
 
     op[n++] = out(window, 6, 1, 0xa0 | (s & 0x10));
@@ -320,7 +321,7 @@ static size_t packet(uint64_t (*rnd)(void), struct fuzz_op *op, unsigned channel
     op[n++] = out(window, 7, 1, 0xa0);
     op[n++] = out(window, 0, 2, first);
     op[n++] = out(window, 0, 2, second);
-    op[n++] = out(window, 0, 2, r >> 32 & 0xff00);
+    op[n++] = out(window, 0, 2, r >> 32 & 0xff03); /* START, LOEJ, PREVENT */
     op[n++] = out(window, 0, 2, r & 4 ? (r >> 40 & 0xff) << 8 : r >> 24 & 0xffff);
     op[n++] = out(window, 0, 2, r & 8 ? 0x0040 : r >> 48 & 0xf8ff);
     op[n++] = out(window, 0, 2, 0);

@@ -33,9 +33,14 @@ static bool misc_setup(struct fuzz_world *w)
                                    w};
     struct ib700_config dog = {expired, w};
 
+    static struct pvpanic deaf; /* nobody listens to it */
+    struct pvpanic_config nobody = {PVPANIC_PORT + 0x10, PVPANIC_PANICKED, NULL, NULL};
+
     fuzz_ports_add(w, "pvpanic", PVPANIC_PORT, 1);
+    fuzz_ports_add(w, "pvpanic-deaf", PVPANIC_PORT + 0x10, 1);
     fuzz_ports_add(w, "ib700", 0x441, 4);
-    return pvpanic_init(&pvpanic, &w->hw, &panic) == 0 && ib700_init(&ib700, &w->hw, &dog) == 0;
+    return pvpanic_init(&pvpanic, &w->hw, &panic) == 0 &&
+           pvpanic_init(&deaf, &w->hw, &nobody) == 0 && ib700_init(&ib700, &w->hw, &dog) == 0;
 }
 
 FUZZ_TARGET(misc) = {

@@ -16,12 +16,8 @@ static struct cmos cmos;
 
 static bool rtc_setup(struct fuzz_world *w)
 {
-    struct cmos_config cfg = {.ram_below_4g = 256u << 20,
-                              .vcpus = 2,
-                              .floppy_type = {4, 0},
-                              .disk = {{1024, 16, 63, 1}},
-                              .boot_order = "cda",
-                              .century = 20};
+    struct cmos_config cfg = {
+        .ram_below_4g = 1u << 20, .vcpus = 1, .boot_order = "xa", .century = 20};
 
     if (cmos_init(&cmos, &w->hw, &cfg) || rtc_init(&rtc, &w->hw, fuzz_line(w, 8), EPOCH)) {
         return false;

@@ -148,6 +148,61 @@ static size_t bars_enable(uint64_t r, struct fuzz_op *op)
     return 4;
 }
 
+/* Register sets of BIOS modes: planar, CGA, 256 colours, text; with their oddities at random. */
+static size_t bios_mode(uint64_t r, struct fuzz_op *op)
+{
+    static const struct {
+        uint8_t seq4, gfx5, gfx6, crtc17, attr10;
+    } mode[] = {{0x06, 0x00, 0x05, 0xe3, 0x01}, {0x02, 0x30, 0x0f, 0xa2, 0x01},
+                {0x0e, 0x40, 0x05, 0xa3, 0x41}, {0x02, 0x10, 0x0e, 0xa3, 0x0c},
+                {0x06, 0x40, 0x05, 0xe3, 0x41}, {0x02, 0x10, 0x0a, 0xa3, 0x0e}};
+    unsigned m = (unsigned)(r & 0xff) % 6;
+    const uint16_t val[][2] = {
+        {0x12, 0x63},
+        {0x14, (uint16_t)(4 | mode[m].seq4 << 8)},
+        {0x14, (uint16_t)(2 | (r & 0x100 ? 0x0f00 : r >> 16 & 0x0f00))},
+        {0x14, (uint16_t)(1 | (r >> 20 & 0x0900))},
+        {0x1e, (uint16_t)(5 | mode[m].gfx5 << 8)},
+        {0x1e, (uint16_t)(6 | mode[m].gfx6 << 8)},
+        {0x1e, (uint16_t)(1 | (r & 0x200 ? 0 : 0x0300))},
+        {0x1e, (uint16_t)(3 | (r & 0x400 ? 0 : 0x0800))},
+        {0x1e, (uint16_t)(8 | (r & 0x800 ? 0xff00 : 0x0f00))},
+        {0x24, 0x4f01},
+        {0x24, (uint16_t)(0x12 | (r >> 32 & 0xff00))},
+        {0x24, (uint16_t)(0x09 | (r >> 12 & 0xff00))},
+        {0x24, (uint16_t)(0x13 | 0x2800)},
+        {0x24, (uint16_t)(0x18 | (r >> 40 & 0xff00))},
+        {0x24, (uint16_t)(0x17 | mode[m].crtc17 << 8)},
+    };
+    size_t n = 0;
+
+    for (unsigned i = 0; i < sizeof(val) / sizeof(val[0]); i++) {
+        op[n++] = out(WIN_LEGACY, val[i][0], i ? 2 : 1, val[i][1]);
+    }
+    op[n++] = (struct fuzz_op){FUZZ_READ, 1, WIN_LEGACY, 0x2a, 0};
+    op[n++] = out(WIN_LEGACY, 0x10, 1, 0x10);
+    op[n++] = out(WIN_LEGACY, 0x10, 1, mode[m].attr10 | (r >> 48 & 0x28));
+    op[n++] = out(WIN_LEGACY, 0x10, 1, 0x20 | 0x13);
+    op[n++] = out(WIN_LEGACY, 0x10, 1, r >> 52 & 0x0f);
+    return n;
+}
+
+/* Characters and attributes that text modes treat apart, and BAR 2's own registers. */
+static size_t text_cells(uint64_t r, struct fuzz_op *op)
+{
+    static const uint8_t cell[] = {0xc0, 0xdf, 0xe0, 0xb0, 0x41, 0x7f, 0x00, 0x20};
+    static const uint8_t attr[] = {0x01, 0x87, 0x07, 0xf1};
+    size_t n = 0;
+
+    for (unsigned i = 0; i < 4; i++, r >>= 8) {
+        op[n++] = out(WIN_WINDOW, 0x18000 + i * 2 + (uint32_t)(r >> 40 & 0x1e0), 2,
+                      cell[r & 7] | (uint64_t)attr[r >> 3 & 3] << 8);
+    }
+    op[n++] = out(WIN_MMIO, 0x604, 4, r & 1 ? 0xbebebebe : 0x1e1e1e1e);
+    op[n++] = (struct fuzz_op){FUZZ_READ, 4, WIN_MMIO, 0x600 + (uint32_t)(r >> 1 & 12), 0};
+    return n;
+}
+
 /* Memory shown, then the window written and read. */
 static size_t window_use(uint64_t r, struct fuzz_op *op)
 {
@@ -175,8 +230,11 @@ static size_t vga_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max
         return 1;
     case 6:
     case 7:
-    case 8:
         return window_use(rnd(), op);
+    case 8:
+        return text_cells(rnd(), op);
+    case 9:
+        return bios_mode(rnd(), op);
     default:
         return register_write(rnd(), op);
     }

@@ -209,8 +209,11 @@ def run_replay(target, program, files, sanitizer):
 
 def merge(target, program):
     """A few small inputs that reach what the whole working corpus reaches become the seeds."""
-    where = build_engine("libfuzzer", "none", [program])
-    engine = where / program.replace("cleave-fuzz", "cleave-libfuzzer")
+    engine = program.replace("cleave-fuzz", "cleave-libfuzzer")
+    # Without optimisation every condition of the source is an edge.
+    where = build("merge", {"fuzz_engine": "libfuzzer", "b_lundef": "false", "optimization": "0"},
+                  [engine])
+    engine = where / engine
     new = WORK / "merged" / target
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)

@@ -189,7 +189,7 @@ static void op_cfg(struct fuzz_world *w, const struct fuzz_op *op)
         return;
     }
     e.n = w->function[op->sel % w->nfunctions];
-    e.addr = op->addr & 0xff & ~(e.size - 1);
+    e.addr = op->addr & 0xff;
     e.val = op->val & (e.size == 4 ? UINT32_MAX : (1u << (e.size * 8)) - 1);
     if (e.write) {
         pci_config_write(w->pci, (uint8_t)e.n, (unsigned)e.addr, e.size, (uint32_t)e.val);
