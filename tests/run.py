@@ -17,7 +17,7 @@ import time
 SOURCE = pathlib.Path(__file__).resolve().parents[1]
 QUICK = ["unit", "qtest", "layers", "sandbox", "boot"]
 SLOW = ["fuzz", "lab", "xen"]
-SANITIZED = ["unit", "qtest"]
+SANITIZED = ["unit", "qtest", "fuzz"]
 TAP_LINE = re.compile(r"^(not )?ok\b *\d* *-? *(.*?)(?: *# *(SKIP|TODO)\b *(.*))?$", re.I)
 
 
@@ -143,7 +143,7 @@ def main():
     if not options.quick and not options.xen:
         asan = SOURCE / "build-asan"
         build_configure(asan, {"werror": "true", "b_sanitize": "address,undefined",
-                               "b_lundef": "false"})
+                               "b_lundef": "false", "fuzz_bugs": "true"})
         # A program that ends with one line does not free what it had.
         env = {"UBSAN_OPTIONS": "halt_on_error=1", "ASAN_OPTIONS": "detect_leaks=0"}
         for row in suite_run(asan, SANITIZED, env):
