@@ -406,6 +406,8 @@ def save_and_restore():
             q.command("cont")
             q.sock.close()
             equal(d.inb(0x3FF), 0x77, "the saved guest goes on")
+            d.outb(0x1F7, 0xEC)  # IDENTIFY: its interrupt is not taken
+            until(lambda: d.inb(0x3F6) & 8, "DRQ")
             save(m, state)
         assert state.stat().st_size < 256 << 10, "more than dm_restrict=1 allows"
         with Model(d, *words, incoming=state) as m:
@@ -415,6 +417,8 @@ def save_and_restore():
             assert "link 1 10" in log and "isa 14 1" in log, log
             equal(d.inb(0x3FF), 0x77, "scratch register")
             equal(d.access(COPY, 0xA1004, 4, READ) & 0xFFFFFFFF, 0x00C0FFEE, "pixel")
+            words = [d.access(PIO, 0x1F0, 2, READ) & 0xFFFF for _ in range(256)]
+            equal(words[60] | words[61] << 16, 2048, "sectors by IDENTIFY, begun before")
             dma_read(d, 6, 0x1000, 0x6000)
             equal(d.memory[0x6000:0x6004], struct.pack("<I", 6), "sector")
 
