@@ -11,6 +11,8 @@
 #include "log.h"
 #include "options_int.h"
 
+#define COPY_PIECE 65536
+
 #define NULL_DEFAULT (1ull << 30)
 #define CDROM_SLOT   2u /* where the default CD-ROM drive is */
 
@@ -118,9 +120,6 @@ static void host_settings(struct optlist *l)
     optlist_bool(l, "locking", true);
     optlist_bool(l, "read-zeroes", true);
     optlist_bool(l, "file.read-zeroes", true);
-    if (optlist_bool(l, "snapshot", false)) {
-        die("%s snapshot=on: not offered; make a copy of the image", l->option);
-    }
     if (optlist_bool(l, "copy-on-read", false)) {
         die("%s copy-on-read=on: not offered", l->option);
     }
@@ -131,6 +130,7 @@ static void error_settings(struct optlist *l, struct dm_drive *d)
     static const char *const read[] = {"report", "ignore", "stop", NULL};
     static const char *const write[] = {"report", "ignore", "stop", "enospc", NULL};
 
+    d->snapshot = optlist_bool(l, "snapshot", false);
     d->rerror = (enum dm_on_error)optlist_choice(l, "rerror", read, (int)d->rerror);
     d->werror = (enum dm_on_error)optlist_choice(l, "werror", write, (int)d->werror);
 }
@@ -354,6 +354,34 @@ void drives_resolve(struct optctx *c)
 
 /* --- images --- */
 
+/* A copy without a name, holes kept: it vanishes with the process. */
+static int private_copy(int from, const char *name)
+{
+    int to = open(g_get_tmp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    off_t end = lseek(from, 0, SEEK_END);
+    off_t at = 0;
+
+    if (to < 0 || end < 0 || ftruncate(to, end) < 0) {
+        die("image %s: snapshot=on: %s: %s", name, g_get_tmp_dir(), strerror(errno));
+    }
+    while ((at = lseek(from, at, SEEK_DATA)) >= 0 && at < end) {
+        off_t stop = lseek(from, at, SEEK_HOLE);
+
+        while (at < stop) {
+            char piece[COPY_PIECE];
+            size_t len = stop - at < COPY_PIECE ? (size_t)(stop - at) : COPY_PIECE;
+            ssize_t n = pread(from, piece, len, at);
+
+            if (n <= 0 || pwrite(to, piece, (size_t)n, at) != n) {
+                die("image %s: snapshot=on: copy: %s", name, strerror(n ? errno : EIO));
+            }
+            at += n;
+        }
+    }
+    close(from);
+    return to;
+}
+
 static void image_open(struct dm_drive *d)
 {
     char err[256];
@@ -361,7 +389,10 @@ static void image_open(struct dm_drive *d)
     if (!d->present || !d->file || d->null_bytes) {
         return;
     }
-    d->fd = file_open("image", d->file, d->readonly);
+    d->fd = file_open("image", d->file, d->readonly || d->snapshot);
+    if (d->snapshot) {
+        d->fd = private_copy(d->fd, d->file);
+    }
     int rc = block_image_open(d->fd, d->file, d->readonly, !d->raw, err, sizeof(err));
     if (rc < 0) {
         die("image %s", err);

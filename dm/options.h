@@ -51,6 +51,7 @@ struct dm_drive {
     enum dm_translation translation;
     enum dm_on_error rerror;
     enum dm_on_error werror;
+    bool snapshot; /* a private copy of the file, which stays as it is */
     bool blkdebug;
     const char *blkdebug_config; /* file with rules, or "" */
 };

@@ -339,6 +339,23 @@ def read_only():
         equal(path.read_bytes(), data, "the image")
 
 
+@test
+def snapshot():
+    """snapshot=on: what is written can be read again, and the image stays as it is"""
+    with work_dir() as work:
+        path, data = disk(work)
+        path.chmod(0o400)
+        with Ide(*drive(path, more=",snapshot=on")) as m:
+            m.command(READ, 5)
+            equal(m.sector_in(), data[5 * SECTOR:6 * SECTOR])
+            m.command(WRITE, 5)
+            m.sector_out(pattern(SECTOR, seed=8))
+            equal(m.status() & (BSY | DRQ | ERR), 0)
+            m.command(READ, 5)
+            equal(m.sector_in(), pattern(SECTOR, seed=8))
+        equal(path.read_bytes(), data, "the image")
+
+
 # --- CD ---
 
 def packet(m, cdb, limit=0xfffe):
