@@ -169,28 +169,22 @@ class Domain:
 
     def expect(self, pattern, timeout=60, after=0):
         """Waits until the guest's text matches `pattern` behind `after`; the match."""
-        found = []
-
-        def good():
-            match = re.compile(pattern).search(self.text, after)
+        wanted = re.compile(pattern)
+        end = time.monotonic() + timeout * PATIENCE
+        look = time.monotonic() + 3
+        gone = False
+        while True:
+            match = wanted.search(self.text, after)
             if match:
-                found.append(match)
-            return bool(match)
-
-        def alive():
-            if not good() and self.domid is None:
-                raise Failure(f"{self.name} is gone before it said {pattern!r}; it said: "
-                              f"{self.text[-500:]!r}; its device model: {self.log[-300:]!r}")
-            return bool(found)
-
-        try:
-            wait_until(pattern, alive, timeout, 0.5)
-        except Failure as failure:
-            if "not within" in str(failure):
-                raise Failure(f"{failure}; {self.name} said: {self.text[-500:]!r}; its device "
-                              f"model: {self.log[-300:]!r}") from failure
-            raise
-        return found[0]
+                return match
+            if gone or time.monotonic() > end:
+                what = "it is gone" if gone else f"not within {timeout * PATIENCE:.0f} s"
+                raise Failure(f"{self.name}: {what}: {pattern!r}; it said: {self.text[-500:]!r}; "
+                              f"its device model: {self.log[-300:]!r}")
+            if time.monotonic() > look:
+                look = time.monotonic() + 3
+                gone = self.domid is None
+            time.sleep(0.2)
 
     def ask(self, line, pattern, timeout=60):
         """Types a line and waits for an answer."""

@@ -64,9 +64,9 @@ def mark_boot(world, disks, expected, **settings):
     guest = world.domain("mark", disk=disks, serial=f"file:{WORK}/serial", **settings)
     (WORK / "serial").unlink(missing_ok=True)
     guest.create()
+    measure.start_report(guest)
     words = guest.expect(MARK if expected != "cdrom" else r"(cdrom) ok\n()()()", 90).groups()
     require(words[0] == expected, f"booted from {words[0]}, not from {expected}")
-    measure.start_report(guest)
     guest.destroy()
     return words
 
