@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from random import Random
 
 sys.dont_write_bytecode = True
 FAKE = os.path.abspath(sys.argv.pop(2))
@@ -452,6 +453,30 @@ def restricted():
         equal(d.store(f"device-model/{DOMID}/state"), None, "state")
         q.command("cont")
         equal(d.config_get(0, 0, 0), 0x12378086, "host bridge")
+
+
+@test
+def hostile():
+    """requests of any kind, to any address, with pointers anywhere: each is answered"""
+    random = Random(4)
+    with Domain() as d:
+        _, words = sector_disk(d)
+        with Model(d, *words, "-device", "VGA,vgamem_mb=16") as m:
+            m.running()
+            for _ in range(3000):
+                kind = random.choice((PIO, PIO, COPY, PCI_CONFIG, INVALIDATE, 7, 3, 200))
+                addr = random.choice((random.randrange(1 << 16), random.randrange(1 << 32),
+                                      0xA0000 + random.randrange(1 << 17), random.getrandbits(64),
+                                      random.randrange(0x20) << 35 | random.randrange(256)))
+                if kind == PIO and addr in (0x64, 0xCF9, 0x92, 0x501):
+                    continue  # the end of the guest
+                d.access(kind, addr, random.choice((1, 2, 4, 8, 3, 0, 1 << 31)),
+                         random.choice((READ, WRITE)),
+                         random.choice((random.getrandbits(64), 0x2000, (1 << 64) - 1, 0)),
+                         pointer=random.random() < 0.3,
+                         count=random.choice((1, 1, 1, 2, 64, 4096, 0, 1 << 32 - 1)))
+            equal(d.config_get(0, 0, 0), 0x12378086, "host bridge")
+            assert len(m.errors().splitlines()) < 100, m.errors()
 
 
 @test
