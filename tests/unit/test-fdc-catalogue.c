@@ -255,6 +255,7 @@ static void test_random_sequences(void)
             g_assert_cmpint(f.d.dev.cls->check(f.d.s), ==, 0);
         }
     }
+    f.disk.err = 0;
     rig_reset(&f.r);
     alive(&f);
     fd_destroy(&f);
@@ -424,6 +425,18 @@ static void test_dma_modes(void)
     fd_destroy(&f);
 }
 
+/* FDC-01, 02: the same where the controller is as QEMU's test programs want it. */
+static void test_compat(void)
+{
+    fd_compat = true;
+    test_fifo_flood();
+    test_no_rqm();
+    test_random_sequences();
+    test_end_of_track();
+    test_dma_modes();
+    fd_compat = false;
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -431,6 +444,7 @@ int main(int argc, char **argv)
     g_test_add_func("/catalogue/FDC-01/no-rqm", test_no_rqm);
     g_test_add_func("/catalogue/FDC-01/random-sequences", test_random_sequences);
     g_test_add_func("/catalogue/FDC-02/end-of-track", test_end_of_track);
+    g_test_add_func("/catalogue/FDC-02/standalone-settings", test_compat);
     g_test_add_func("/catalogue/FDC-03/no-medium", test_no_medium);
     g_test_add_func("/catalogue/FDC-03/read-only", test_read_only);
     g_test_add_func("/catalogue/FDC-03/ejected", test_ejected);

@@ -88,6 +88,9 @@ static inline bool disk_complete(struct disk *k)
     return true;
 }
 
+/* The standalone world's settings. */
+static bool fd_compat;
+
 struct fd {
     struct rig r;
     struct i8237 dma;
@@ -112,7 +115,8 @@ static inline void fd_init_sized(struct fd *f, uint64_t size)
     rig_init(&f->r);
     f->empty = (struct blk){0};
     disk_init(&f->disk, size);
-    struct fdc_config config = {world_line(&f->r.w, 6), &f->dma, {&f->disk.blk, &f->empty}};
+    struct fdc_config config = {
+        world_line(&f->r.w, 6), &f->dma, {&f->disk.blk, &f->empty}, fd_compat};
 
     g_assert_cmpint(i8237_init(&f->dma, &f->r.w.hw), ==, 0);
     g_assert_cmpint(fdc_init(&f->d, &f->r.w.hw, &config), ==, 0);
