@@ -324,15 +324,16 @@ def altered(world):
         bad[place] ^= 0x10
         path = WORK / "altered.bad"
         path.write_bytes(bad)
-        (LOGS / f"qemu-dm-{guest.name}--incoming.log").unlink(missing_ok=True)
+        logs = [LOGS / f"qemu-dm-{guest.name}{end}.log" for end in ("", "--incoming")]
+        for log in logs:
+            log.unlink(missing_ok=True)
         done = subprocess.run(["xl", "restore", path], capture_output=True, text=True,
                               timeout=180, check=False)
         require(done.returncode != 0, f"{what} altered: restored all the same")
         wait_until("xl list and device models as before",
                    lambda: (domains(), device_models()) == before, 20)
-        log = LOGS / f"qemu-dm-{guest.name}--incoming.log"
-        lines = [line for line in (log.read_text(errors="replace") if log.exists() else ""
-                                   ).splitlines() if line.strip()]
+        lines = [line for log in logs if log.exists()
+                 for line in log.read_text(errors="replace").splitlines() if line.strip()]
         require(lines, f"{what} altered: no line in the device model's log")
         print(f"# {what} altered: {lines[-1]}", flush=True)
     sh("xl", "restore", "-p", image, timeout=120)
