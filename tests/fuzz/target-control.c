@@ -22,7 +22,7 @@
 
 #define MEMORY       (64ull << 20)
 #define MAX_REQUESTS 64u
-#define FDS_WATCHED  512
+#define FDS_WATCHED  128
 
 int fuzz_kvm_ioctl(int fd, unsigned long request, ...);
 

@@ -15,7 +15,7 @@
 #include "qmp.h"
 
 #define MAX_PIECES  64u
-#define FDS_WATCHED 256
+#define FDS_WATCHED 128
 #define ANSWERS     65536u
 
 static struct fuzz_world *world;

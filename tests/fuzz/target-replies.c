@@ -12,7 +12,7 @@
 
 #define MAX_REPLIES 48u
 #define MAX_LEN     (1u << 20) /* of memory that a reply speaks of, behind its descriptor */
-#define FDS_WATCHED 512
+#define FDS_WATCHED 128
 
 static struct fuzz_world *world;
 static int core_end, dm_end;
