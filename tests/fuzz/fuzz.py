@@ -13,6 +13,7 @@ import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 WORK = SOURCE / "build-fuzz"
+PLAIN = WORK / "plain/tests/fuzz"
 CORPUS = SOURCE / "tests/fuzz/corpus"
 MAX_BYTES = 256 * 12  # of an input that is a list of operations
 PACKAGES = {"clang": "clang", "llvm-cov": "llvm", "llvm-profdata": "llvm"}
@@ -61,7 +62,7 @@ def build(name, options, targets, cc="clang", c_args=""):
         subprocess.run(argv, cwd=SOURCE, env=dict(os.environ, CC=cc, AFL_QUIET="1"), check=True,
                        stdout=subprocess.DEVNULL)
     out = subprocess.run(["ninja", "-C", str(where), "--quiet",
-                          *(f"tests/fuzz/{t}" for t in targets)], check=False, text=True,
+                          *(os.path.normpath(f"tests/fuzz/{t}") for t in targets)], check=False, text=True,
                          capture_output=True, env=dict(os.environ, AFL_QUIET="1"))
     if out.returncode:
         sys.exit(f"{out.stdout}\n{out.stderr}\nfuzz: {name} cannot be built")
@@ -258,6 +259,9 @@ def options_parse():
     parser.add_argument("--sanitizer", choices=list(SANITIZERS), default="address",
                         help="address (with undefined; the default), memory, or none")
     parser.add_argument("--replay", nargs="+", metavar="FILE", help="prints an input in words")
+    parser.add_argument("--to-qtest", nargs="+", metavar="FILE", help="writes inputs as qtest scripts")
+    parser.add_argument("--differential", nargs="+", metavar=("QEMU", "FILE"),
+                        help="runs inputs on cleave-dm and on QEMU, and compares")
     parser.add_argument("--coverage", action="store_true", help="branch coverage of the corpora")
     parser.add_argument("--update", action="store_true", help="with --coverage: writes the list")
     parser.add_argument("--bench", action="store_true", help="executions per second per core")
@@ -286,6 +290,18 @@ def fuzz_all(rows, options):
     return 1 if bad else 0
 
 
+def run_differential(target, program, other, *files):
+    """Inputs as scripts, on cleave-dm and on the other machine."""
+    build("plain", {"buildtype": "debugoptimized"}, ["../../cleave-dm"], cc="cc")
+    scripts = WORK / "qtest" / target
+    scripts.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        with open(scripts / pathlib.Path(file).name, "w", encoding="ascii") as out:
+            subprocess.run([PLAIN / program, target, "--to-qtest", file], stdout=out, check=True)
+    return script_run("qtest-diff.py", "--ours", PLAIN.parents[1] / "cleave-dm", "--other", other,
+                      *(scripts / pathlib.Path(f).name for f in files))
+
+
 def main():
     """Does what the options say."""
     options = options_parse()
@@ -312,6 +328,11 @@ def main():
     if options.replay:
         return not run_replay(options.target, rows[options.target][0], options.replay,
                               options.sanitizer)
+    if options.to_qtest:
+        return subprocess.run([PLAIN / rows[options.target][0], options.target, "--to-qtest",
+                               *options.to_qtest], check=False).returncode
+    if options.differential:
+        return run_differential(options.target, rows[options.target][0], *options.differential)
     if options.merge:
         for target, (program, _) in rows.items():
             merge(target, program)
