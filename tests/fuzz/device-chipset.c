@@ -181,10 +181,12 @@ static void interrupt(struct fuzz_world *w, uint32_t addr, uint64_t val)
     pci_set_intx(&card.fn, addr & 3, val & 1);
 }
 
-static bool pci_setup(struct fuzz_world *w)
+static bool bridges_setup(struct fuzz_world *w, uint32_t bios_size)
 {
     static uint8_t image[BIOS_SIZE];
-    struct i440fx_config host = {BIOS_OBJECT, BIOS_SIZE};
+    static struct i440fx bad;
+    struct i440fx_config host = {BIOS_OBJECT, bios_size};
+    struct i440fx_config odd = {BIOS_OBJECT, 0x4100}, huge = {BIOS_OBJECT, 32u << 20};
     struct piix3_config isa = {pirq_route, w};
 
     bios = image;
@@ -199,8 +201,23 @@ static bool pci_setup(struct fuzz_world *w)
         w, &(struct fuzz_window){"highest-memory", FUZZ_MEM, UINT64_MAX - 7, 8, NULL, NULL});
     fuzz_action_add(w, "posted stores", posted);
     fuzz_action_add(w, "card's interrupt", interrupt);
-    return fuzz_pci_new(w) && i440fx_init(&i440fx, &w->hw, w->pci, &host) == 0 &&
+    if (!fuzz_pci_new(w) || !i440fx_init(&bad, &w->hw, w->pci, &odd) ||
+        !i440fx_init(&bad, &w->hw, w->pci, &huge)) {
+        return false;
+    }
+    return i440fx_init(&i440fx, &w->hw, w->pci, &host) == 0 &&
            piix3_init(&piix3, &w->hw, w->pci, &isa) == 0 && card_setup(w);
+}
+
+static bool pci_setup(struct fuzz_world *w)
+{
+    return bridges_setup(w, BIOS_SIZE);
+}
+
+/* As under Xen: no flash, PAM without effect. */
+static bool pci_xen_setup(struct fuzz_world *w)
+{
+    return bridges_setup(w, 0);
 }
 
 /* A configuration cycle by ports; PAM and PIRQ registers more often. */
@@ -230,6 +247,15 @@ FUZZ_TARGET(pci) = {
     .name = "pci",
     .about = "PCI configuration, i440FX host bridge and memory map, PIIX3 ISA bridge",
     .setup = pci_setup,
+    .reset = pci_rewind,
+    .end = map_must_hold,
+    .generate = pci_generate,
+};
+
+FUZZ_TARGET(pci_xen) = {
+    .name = "pci-xen",
+    .about = "the same without flash, as a Xen guest has it",
+    .setup = pci_xen_setup,
     .reset = pci_rewind,
     .end = map_must_hold,
     .generate = pci_generate,

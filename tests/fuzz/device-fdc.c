@@ -15,18 +15,21 @@ static struct blk no_disk;
 /* Bit 0 of addr: the drive. Value: which disk, or none. */
 static void media_change(struct fuzz_world *w, uint32_t addr, uint64_t val)
 {
+    if (!fdc.drive[addr & 1]) {
+        return; /* no drive, no slot */
+    }
     fdc_change_disk(&fdc, addr & 1, (val & 3) < 3 ? &disk[val & 3]->blk : &no_disk);
 }
 
-static bool fdc_setup(struct fuzz_world *w)
+static bool setup(struct fuzz_world *w, bool compat)
 {
-    struct fdc_config cfg = {.irq = fuzz_line(w, 6), .dma = &dma};
+    struct fdc_config cfg = {.irq = fuzz_line(w, 6), .dma = &dma, .compat = compat};
 
     disk[0] = fuzz_blk_new(w, IMAGE_144, 1u << 20, false);
     disk[1] = fuzz_blk_new(w, IMAGE_360, 1u << 18, true);
     disk[2] = fuzz_blk_new(w, IMAGE_360, 1u << 18, false);
     cfg.drive[0] = &disk[0]->blk;
-    cfg.drive[1] = &disk[1]->blk;
+    cfg.drive[1] = compat ? NULL : &disk[1]->blk;
     fuzz_ports_add(w, "fdc", 0x3f0, 8);
     fuzz_ports_add(w, "fdc-fifo", 0x3f5, 1);
     fuzz_ports_add(w, "dma0", 0, 16);
@@ -34,7 +37,21 @@ static bool fdc_setup(struct fuzz_world *w)
     fuzz_ports_add(w, "dma-page", 0x80, 16);
     fuzz_ports_add(w, "dma-page-high", 0x480, 16);
     fuzz_action_add(w, "disk change", media_change);
-    return i8237_init(&dma, &w->hw) == 0 && fdc_init(&fdc, &w->hw, &cfg) == 0;
+    if (i8237_init(&dma, &w->hw) || fdc_init(&fdc, &w->hw, &cfg)) {
+        return false;
+    }
+    return fdc_cmos_type(&fdc, 0) == 4 && fdc_cmos_type(&fdc, 2) == 0 &&
+           !fdc_cmos_type(&fdc, 1) == compat;
+}
+
+static bool fdc_setup(struct fuzz_world *w)
+{
+    return setup(w, false);
+}
+
+static bool compat_setup(struct fuzz_world *w)
+{
+    return setup(w, true);
 }
 
 /* --- typical sequences --- */
@@ -101,12 +118,66 @@ static size_t parameters(uint64_t r, struct fuzz_op *op, unsigned count)
     return count;
 }
 
+/* A whole transfer by the CPU: drive on, mode, head at cylinder 0, command, data, result. */
+static size_t transfer(uint64_t (*rnd)(void), struct fuzz_op *op)
+{
+    static const uint8_t code[] = {0x46, 0xc6, 0x45, 0xc5, 0x4d, 0x42, 0x56, 0x49};
+    uint64_t r = rnd();
+    uint8_t unit = (uint8_t)((r >> 8 & 7) == 0), head = r >> 12 & 1;
+    uint8_t opcode = code[r & 7], record = (uint8_t)(1 + (r >> 16 & 7));
+    uint8_t eot = (uint8_t)(record + (r >> 20 & 3));
+    bool format = opcode == 0x4d,
+         write = format || opcode == 0x45 || opcode == 0xc5 || opcode == 0x49;
+    const uint8_t list[] = {0x03, 0xdf,   (uint8_t)(0x02 | (r >> 24 & 7 ? 1 : 0)),       0x07, unit,
+                            0x08, opcode, (uint8_t)(unit | head << 2 | (r >> 28 & 0x80))};
+    const uint8_t data[] = {0, head, record, 2, eot, 0x1b, (uint8_t)(r >> 32 & 3 ? 0xff : 2)};
+    const uint8_t track[] = {2, (uint8_t)(r >> 34 & 3), 0x50, 0xf6};
+    size_t n = 0;
+
+    op[n++] = out(WIN_FDC, 2, 0x3c | unit);
+    for (unsigned i = 0; i < sizeof(list); i++) {
+        op[n++] = out(WIN_FIFO, 0, list[i]);
+    }
+    for (unsigned i = 0; i < (format ? sizeof(track) : sizeof(data)); i++) {
+        op[n++] = out(WIN_FIFO, 0, format ? track[i] : data[i]);
+    }
+    op[n++] = (struct fuzz_op){FUZZ_READ, 1, WIN_FDC, 4, 0};
+    for (unsigned i = 0; format && i < 8; i++) {
+        op[n++] = out(WIN_FIFO, 0, i % 4 == 1 ? head : i % 4 == 3 ? 2 : i);
+    }
+    op[n++] = (struct fuzz_op){write ? FUZZ_WRITE_REP : FUZZ_READ_REP, 1, WIN_FIFO, 0,
+                               r >> 40 & 7 ? 511 : 1023};
+    if (r >> 37 & 1) {
+        op[n++] = (struct fuzz_op){FUZZ_ACTION, 1, 0, unit, r >> 38 & 3};
+    }
+    op[n++] = (struct fuzz_op){FUZZ_READ_REP, 1, WIN_FIFO, 0, 6};
+    return n;
+}
+
+/* Requests wait while disks change and resets come. */
+static size_t interrupted(uint64_t (*rnd)(void), struct fuzz_op *op)
+{
+    size_t n = 0;
+
+    op[n++] = (struct fuzz_op){FUZZ_BLK_MODE, 1, 1, 0, 0};
+    n += transfer(rnd, &op[n]);
+    op[n++] = rnd() & 1 ? (struct fuzz_op){FUZZ_ACTION, 1, 0, 0, rnd() & 3}
+                        : out(WIN_FDC, rnd() & 1 ? 2 : 4, rnd());
+    return n;
+}
+
 static size_t fdc_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
 {
     uint64_t r = rnd(), s = rnd();
     unsigned c = (unsigned)(s >> 8) % (sizeof(command) / sizeof(command[0]));
     size_t n = 0;
 
+    if (s >> 60 < 2) {
+        return transfer(rnd, op);
+    }
+    if (s >> 60 < 3) {
+        return interrupted(rnd, op);
+    }
     if (s & 1) {
         op[n++] = out(WIN_FDC, 2, 0x3c | (r & 1));
     }
@@ -145,8 +216,10 @@ static size_t fdc_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max
 static void fdc_reset(struct fuzz_world *w)
 {
     for (unsigned i = 0; i < 2; i++) {
-        if (fdc.drive[i] != &disk[i]->blk) {
-            fdc_change_disk(&fdc, i, &disk[i]->blk);
+        struct blk *first = i && fdc.compat ? NULL : &disk[i]->blk;
+
+        if (fdc.drive[i] != first) {
+            fdc_change_disk(&fdc, i, first);
         }
     }
 }
@@ -155,6 +228,14 @@ FUZZ_TARGET(fdc) = {
     .name = "fdc",
     .about = "82077AA floppy disk controller, two drives, with the 8237A DMA controllers",
     .setup = fdc_setup,
+    .reset = fdc_reset,
+    .generate = fdc_generate,
+};
+
+FUZZ_TARGET(fdc_compat) = {
+    .name = "fdc-compat",
+    .about = "the same as the standalone world sets it, with one drive",
+    .setup = compat_setup,
     .reset = fdc_reset,
     .generate = fdc_generate,
 };

@@ -27,6 +27,17 @@ static void expired(void *opaque)
     fuzz_answer(opaque, 1);
 }
 
+/* Whether anybody is told when the watchdog expires. */
+static void owner_changes(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    ib700.cfg.expired = val & 1 ? expired : NULL;
+}
+
+static void misc_rewind(struct fuzz_world *w)
+{
+    ib700.cfg.expired = expired;
+}
+
 static bool misc_setup(struct fuzz_world *w)
 {
     struct pvpanic_config panic = {PVPANIC_PORT, PVPANIC_PANICKED | PVPANIC_CRASHLOADED, panicked,
@@ -39,6 +50,7 @@ static bool misc_setup(struct fuzz_world *w)
     fuzz_ports_add(w, "pvpanic", PVPANIC_PORT, 1);
     fuzz_ports_add(w, "pvpanic-deaf", PVPANIC_PORT + 0x10, 1);
     fuzz_ports_add(w, "ib700", 0x441, 4);
+    fuzz_action_add(w, "owner of the watchdog", owner_changes);
     return pvpanic_init(&pvpanic, &w->hw, &panic) == 0 &&
            pvpanic_init(&deaf, &w->hw, &nobody) == 0 && ib700_init(&ib700, &w->hw, &dog) == 0;
 }
@@ -47,6 +59,7 @@ FUZZ_TARGET(misc) = {
     .name = "misc",
     .about = "pvpanic and the IB700 watchdog",
     .setup = misc_setup,
+    .reset = misc_rewind,
 };
 
 static bool testdev_setup(struct fuzz_world *w)

@@ -144,6 +144,17 @@ uint8_t *fuzz_ram(struct fuzz_world *w, uint64_t gpa, uint64_t *len)
     return &w->ram[off];
 }
 
+void fuzz_ram_check(struct fuzz_world *w)
+{
+#ifdef WITH_MSAN
+    for (unsigned page = 0; page < FUZZ_RAM_SIZE / FUZZ_PAGE; page++) {
+        if (w->ram_stamp[page] == w->run) {
+            guest_sees(&w->ram[page * FUZZ_PAGE], FUZZ_PAGE);
+        }
+    }
+#endif
+}
+
 static void *world_dma_map(void *opaque, uint64_t gpa, uint64_t *len, bool write)
 {
     return fuzz_ram(opaque, gpa, len);
@@ -210,6 +221,7 @@ static void piece_transfer(struct fuzz_blk *b, bool write, uint64_t offset, uint
         size_t n = len < b->image_size - at ? len : b->image_size - at;
 
         if (write) {
+            guest_sees(p, n);
             image_touched(b, at, (uint32_t)n);
             memcpy(&b->image[at], p, n);
         } else {
@@ -416,6 +428,7 @@ uint64_t fuzz_read(struct fuzz_world *w, enum fuzz_space space, uint64_t addr, u
     } else if (!memory_read(w, addr, size, &val)) {
         val = bus_read(w->hw.mmio, addr, size);
     }
+    guest_sees(&val, sizeof(val));
     fuzz_answer(w, val);
     emit_access(w, space, false, addr, size, val);
     return val;

@@ -166,7 +166,9 @@ static void op_rep(struct fuzz_world *w, const struct fuzz_op *op)
         return;
     }
     if (!write) {
+        mark_unknown(w->rep, (size_t)count * size);
         bus_read_rep(w->hw.pio, addr, size, count, w->rep);
+        guest_sees(w->rep, (size_t)count * size);
         fuzz_answer(w, w->rep[0] | (uint64_t)w->rep[(count - 1) * size] << 8);
         emit_rep(w, false, addr, size, count);
         return;
@@ -426,6 +428,7 @@ static void ops_run(struct fuzz_world *w, const uint8_t *data, size_t size)
         w->op_count++;
     }
     state_must_be_acceptable(w, "end");
+    fuzz_ram_check(w);
     if (w->target->end) {
         w->target->end(w);
     }
