@@ -226,7 +226,10 @@ int irq_bind_wire(struct hv *hv, unsigned wire, int *fd, int *resample_fd)
         err = wire_irqfd(hv, wire, true);
         if (err) {
             close(irq->wire_fd[wire]);
-            irq->wire_fd[wire] = -1;
+            if (irq->resample_fd[wire] >= 0) {
+                close(irq->resample_fd[wire]);
+            }
+            irq->wire_fd[wire] = irq->resample_fd[wire] = -1;
         }
     }
     *fd = irq->wire_fd[wire];

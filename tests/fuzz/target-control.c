@@ -29,6 +29,7 @@ int fuzz_kvm_ioctl(int fd, unsigned long request, ...);
 static struct hv hv;
 static struct fuzz_world *world;
 static int dm_end; /* the device model's end of the socket */
+static bool kvm_refuses;
 
 /* --- what stands in --- */
 
@@ -67,6 +68,10 @@ int fuzz_kvm_ioctl(int fd, unsigned long request, ...)
     va_start(ap, request);
     void *arg = va_arg(ap, void *);
     va_end(ap);
+    if (kvm_refuses) {
+        errno = ENOSPC;
+        return -1;
+    }
     if (request == KVM_SET_USER_MEMORY_REGION) {
         memory_region_check(arg);
     } else if (request == KVM_GET_DIRTY_LOG) {
@@ -269,12 +274,13 @@ struct request {
     struct core_op op;
     size_t len;
     enum sent_fd fd;
+    bool kvm_refuses;
 };
 
 /*
  * Byte 0: number in ops, or beyond it any. Byte 1: bits 2-0 what descriptor comes along, bit 3 a
- * datagram too short, bit 4 too long, bit 5 a pad that is not zero. Byte 2: how many bytes follow,
- * of the payload.
+ * datagram too short, bit 4 too long, bit 5 a pad that is not zero, bit 6 KVM refuses all. Byte 2:
+ * how many bytes follow, of the payload.
  */
 static bool request_next(const uint8_t **at, size_t *left, struct request *r)
 {
@@ -289,6 +295,7 @@ static bool request_next(const uint8_t **at, size_t *left, struct request *r)
     r->op.op = (*at)[0] < NOPS ? ops[(*at)[0]] : (*at)[0] * 0x01010101u;
     r->op.pad = ((*at)[1] >> 5) & 1;
     r->fd = ((*at)[1] & 7) % FD_KINDS;
+    r->kvm_refuses = ((*at)[1] & 64) != 0;
     r->len = sizeof(r->op) - ((*at)[1] & 8) + ((*at)[1] & 16);
     memcpy(r->op.u.bytes, *at + 3, n);
     *at += 3 + n;
@@ -425,9 +432,11 @@ static void control_run(struct fuzz_world *w, const uint8_t *data, size_t size)
 
     for (unsigned i = 0; i < MAX_REQUESTS && request_next(&data, &size, &r); i++) {
         request_send(&r);
+        kvm_refuses = r.kvm_refuses;
         if (!call_serve(&hv, &call)) {
             fuzz_finding(w, "operation %#x ended the service", r.op.op);
         }
+        kvm_refuses = false;
         reply_check(&r);
         state_check();
     }
@@ -447,7 +456,8 @@ static void control_describe(struct fuzz_world *w, const uint8_t *data, size_t s
     struct request r;
 
     for (unsigned i = 0; i < MAX_REQUESTS && request_next(&data, &size, &r); i++) {
-        printf("%3u op %#x pad %u, %zu bytes%s:", i, r.op.op, r.op.pad, r.len, fds[r.fd]);
+        printf("%3u op %#x pad %u, %zu bytes%s%s:", i, r.op.op, r.op.pad, r.len, fds[r.fd],
+               r.kvm_refuses ? ", KVM refuses" : "");
         for (unsigned k = 0; k < sizeof(r.op.u); k += 8) {
             uint64_t v;
 
