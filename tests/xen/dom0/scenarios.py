@@ -61,7 +61,8 @@ def require(good, text):
 
 def mark_boot(world, disks, expected, **settings):
     """Boots and returns the words of the guest's line; it must be said by `expected`."""
-    guest = world.domain("mark", disk=disks, serial=f"file:{WORK}/serial", **settings)
+    guest = world.domain("mark", disk=disks, serial=f"file:{WORK}/serial",
+                         on_poweroff="preserve", **settings)
     (WORK / "serial").unlink(missing_ok=True)
     guest.create()
     measure.start_report(guest)
