@@ -340,6 +340,32 @@ static size_t cd_pio(uint64_t (*rnd)(void), struct fuzz_op *op)
     return n;
 }
 
+/* Door locked or not, opened and closed, and what then tells of it. */
+static size_t tray(uint64_t (*rnd)(void), struct fuzz_op *op, unsigned channel)
+{
+    static const uint8_t code[][2] = {{0x1e, 1}, {0x1e, 0}, {0x1b, 2}, {0x1b, 3}, {0x1b, 2},
+                                      {0x5a, 0}, {0xbd, 0}, {0x4a, 0}, {0x43, 0}, {0x1b, 0x12}};
+    unsigned window = channel ? WIN_COMMAND1 : WIN_COMMAND0;
+    size_t n = 0;
+
+    op[n++] = out(window, 6, 1, 0xa0);
+    op[n++] = out(window, 5, 1, 0x40);
+    for (unsigned i = 0; i < 6; i++) {
+        uint64_t r = rnd();
+        unsigned c = (unsigned)(r & 0xff) % 10;
+
+        op[n++] = out(window, 7, 1, 0xa0);
+        op[n++] = out(window, 0, 2, i ? code[c][0] | (code[c][0] == 0x4a) << 8 : 0x03);
+        op[n++] = out(window, 0, 2, code[c][0] == 0x5a ? 0x2a : 0);
+        op[n++] = out(window, 0, 2, i ? code[c][1] | (code[c][0] == 0x4a ? 0x10 : 0) : 18);
+        op[n++] = out(window, 0, 2, r >> 8 & 1 ? 0xaa : 1);
+        op[n++] = out(window, 0, 2, 0x40);
+        op[n++] = out(window, 0, 2, 0);
+        op[n++] = data(window, false, 64, 0);
+    }
+    return n;
+}
+
 static size_t hd_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
 {
     uint64_t r = rnd();
@@ -364,8 +390,9 @@ static size_t cd_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
     case 1:
         return bm_around(rnd, op, 0, packet_read);
     case 2:
-    case 3:
         return packet_read(rnd, op, 0);
+    case 3:
+        return tray(rnd, op, 0);
     default:
         return cd_pio(rnd, op);
     }

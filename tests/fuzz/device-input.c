@@ -61,9 +61,21 @@ static size_t input_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t m
     static const uint8_t knock5[] = {0xf3, 200, 0xf3, 200, 0xf3, 80, 0xf2, 0xf4};
     static const uint8_t set[] = {0xf0, 3, 0xf8, 0xf4};
     const uint8_t *list = rnd() & 1 ? knock : knock5;
+    uint64_t r = rnd();
     bool to_mouse = rnd() & 3;
     size_t n = 0, len = to_mouse ? sizeof(knock) : sizeof(set);
 
+    if ((r & 7) == 0) { /* a command to the mouse with its parameter */
+        static const uint8_t command[] = {0xe8, 0xf3, 0xe8, 0xf3, 0xf0, 0xee, 0xeb, 0xec};
+        static const uint8_t value[] = {0, 1, 2, 3, 4, 10, 20, 40, 60, 80, 100, 200, 0xff, 0xec};
+
+        op[0] = (struct fuzz_op){FUZZ_WRITE, 1, 1, 0, 0xd4};
+        op[1] = (struct fuzz_op){FUZZ_WRITE, 1, 0, 0, command[r >> 8 & 7]};
+        op[2] = (struct fuzz_op){FUZZ_WRITE, 1, 1, 0, 0xd4};
+        op[3] = (struct fuzz_op){FUZZ_WRITE, 1, 0, 0, value[(r >> 16) % sizeof(value)]};
+        op[4] = (struct fuzz_op){FUZZ_ACTION, 1, 1, 3, r >> 24};
+        return 5;
+    }
     list = to_mouse ? list : set;
     for (size_t i = 0; i < len; i++) {
         if (to_mouse) {

@@ -82,7 +82,7 @@ static bool render_setup(struct fuzz_world *w)
 
 static void render_end(struct fuzz_world *w)
 {
-    vga_render(&vga, &surface, w->run & 3);
+    vga_render(&vga, &surface, vga.s->crtc_index >> 1 & 3);
     if (surface.width > SURFACE_MAX_WIDTH || surface.height > SURFACE_MAX_HEIGHT) {
         fuzz_finding(w, "a picture of %ux%u", surface.width, surface.height);
     }
@@ -126,7 +126,7 @@ static size_t register_write(uint64_t r, struct fuzz_op *op)
     static const struct {
         uint16_t port;
         uint8_t count;
-    } file[] = {{0x14, 5}, {0x1e, 9}, {0x24, 25}, {0x04, 25}};
+    } file[] = {{0x14, 5}, {0x1e, 9}, {0x24, 40}, {0x04, 40}};
     unsigned f = r & 3;
 
     if (r & 4) {
@@ -192,13 +192,16 @@ static size_t text_cells(uint64_t r, struct fuzz_op *op)
 {
     static const uint8_t cell[] = {0xc0, 0xdf, 0xe0, 0xb0, 0x41, 0x7f, 0x00, 0x20};
     static const uint8_t attr[] = {0x01, 0x87, 0x07, 0xf1};
-    size_t n = 0;
+    size_t n = bios_mode((r & ~0xffull) | (r & 1 ? 3 : 5), op);
+
+    n += bars_enable(r, &op[n]);
 
     for (unsigned i = 0; i < 4; i++, r >>= 8) {
         op[n++] = out(WIN_WINDOW, 0x18000 + i * 2 + (uint32_t)(r >> 40 & 0x1e0), 2,
                       cell[r & 7] | (uint64_t)attr[r >> 3 & 3] << 8);
     }
     op[n++] = out(WIN_MMIO, 0x604, 4, r & 1 ? 0xbebebebe : 0x1e1e1e1e);
+    op[n++] = out(WIN_LEGACY, 0x24, 1, r >> 4 & 0x27);
     op[n++] = (struct fuzz_op){FUZZ_READ, 4, WIN_MMIO, 0x600 + (uint32_t)(r >> 1 & 12), 0};
     return n;
 }

@@ -309,21 +309,31 @@ static void op_state(struct fuzz_world *w, const struct fuzz_op *op)
     }
 }
 
-/* A field of a device's state, nested ones included: which one, the address says. */
-static const struct state_field *field_of(const struct state_type *t, uint32_t addr,
-                                          uint32_t *offset)
+/* Fields of a state, those of nested structs included, each array of scalars as one. */
+static uint32_t leaves(const struct state_type *t)
 {
-    const struct state_field *f;
+    uint32_t n = 0;
 
-    *offset = 0;
-    do {
-        f = &t->fields[addr % t->nfields];
-        addr /= t->nfields;
-        *offset += f->offset + addr % f->count * f->size;
-        addr /= f->count;
-        t = f->sub;
-    } while (t);
-    return f;
+    for (uint32_t i = 0; i < t->nfields; i++) {
+        n += t->fields[i].sub ? t->fields[i].count * leaves(t->fields[i].sub) : 1;
+    }
+    return n;
+}
+
+/* Field number `n` of them, and where it begins. */
+static const struct state_field *leaf_find(const struct state_type *t, uint32_t n, uint32_t *offset)
+{
+    const struct state_field *f = t->fields;
+
+    for (uint32_t size; (size = f->sub ? f->count * leaves(f->sub) : 1) <= n; f++) {
+        n -= size;
+    }
+    *offset += f->offset;
+    if (!f->sub) {
+        return f;
+    }
+    *offset += n / leaves(f->sub) * f->size;
+    return leaf_find(f->sub, n % leaves(f->sub), offset);
 }
 
 /* One more or less than it was, something else, one bit. */
@@ -343,8 +353,10 @@ static uint64_t field_value(const struct fuzz_op *op, uint64_t old)
 static void op_poke(struct fuzz_world *w, const struct fuzz_op *op)
 {
     struct device *d = w->hw.arena->dev[op->sel % w->hw.arena->ndev];
-    uint32_t offset;
-    const struct state_field *f = field_of(d->cls->state, op->addr, &offset);
+    uint32_t n = leaves(d->cls->state), offset = 0;
+    const struct state_field *f = leaf_find(d->cls->state, op->addr % n, &offset);
+
+    offset += op->addr / n % f->count * f->size;
     uint8_t *p = (uint8_t *)d->state + offset;
     uint64_t old = 0;
 

@@ -25,7 +25,7 @@ static const uint8_t weight[FUZZ_NKINDS] = {
     [FUZZ_CFG_READ] = 1,  [FUZZ_CFG_WRITE] = 3, [FUZZ_STEP] = 2,     [FUZZ_STEP_NEXT] = 3,
     [FUZZ_RAM_WRITE] = 2, [FUZZ_RAM_READ] = 1,  [FUZZ_PATTERN] = 2,  [FUZZ_BLK_MODE] = 1,
     [FUZZ_BLK_DONE] = 2,  [FUZZ_ACTION] = 4,    [FUZZ_RESET] = 1,    [FUZZ_SAVE] = 1,
-    [FUZZ_RESUME] = 1,    [FUZZ_POKE] = 1,
+    [FUZZ_RESUME] = 1,    [FUZZ_POKE] = 3,
 };
 
 static uint64_t value(void)
@@ -84,6 +84,9 @@ static struct fuzz_op op_new(const struct fuzz_world *w)
     }
     if (op.kind == FUZZ_READ_REP || op.kind == FUZZ_WRITE_REP) {
         op.val = rnd(); /* its own bits make long strings rare */
+    }
+    if (op.kind == FUZZ_POKE && below(2)) { /* what the target is about was created last */
+        op.sel = (uint8_t)(w->hw.arena->ndev - 1);
     }
     const struct fuzz_target *t = w->target;
     if (op.kind == FUZZ_WRITE && t->nwords && below(2)) {
