@@ -99,7 +99,7 @@ def wrong_words():
         ((*PC, "-drive", "if=ide"), "needs a medium"),
         ((*PC, "-drive", "file=x,werror=panic"), "werror=panic"),
         ((*PC, "-drive", "file=x,rerror=enospc"), "rerror=enospc"),
-        ((*PC, "-drive", "file=x,snapshot=on"), "snapshot=on"),
+        ((*PC, "-drive", "file=x,snapshot=perhaps"), "snapshot=perhaps"),
         ((*PC, "-blockdev", "driver=qcow2,node-name=n"), "driver=qcow2"),
         ((*PC, "-blockdev", "driver=file,filename=x"), "node-name"),
     ]
