@@ -165,12 +165,12 @@ def is_finding(program, target, path):
     return False
 
 
-def run_afl(target, program, seconds):
+def run_afl(target, program, seconds, sanitizer):
     """The same under AFL++."""
     if program != PROGRAMS[0]:
         sys.exit(f"fuzz: {target} runs under libfuzzer only")
     plain = build("plain", {"buildtype": "debugoptimized"}, ["libcleave-fuzz-mutator.so"], cc="cc")
-    where = build_engine("afl", "none")
+    where = build_engine("afl", sanitizer)
     out = WORK / "afl" / target
     seeds = CORPUS / target
     out.mkdir(parents=True, exist_ok=True)
@@ -178,7 +178,10 @@ def run_afl(target, program, seconds):
         seeds = out / "seeds"
         seeds.mkdir(exist_ok=True)
         (seeds / "zero").write_bytes(bytes(12))
-    env = dict(environment(target), AFL_NO_UI="1", AFL_SKIP_CPUFREQ="1", AFL_AUTORESUME="1",
+    env = dict(os.environ, CLEAVE_FUZZ_TARGET=target, AFL_NO_UI="1",
+               UBSAN_OPTIONS="halt_on_error=1:abort_on_error=1:symbolize=0",
+               ASAN_OPTIONS="abort_on_error=1:symbolize=0:detect_leaks=0", AFL_SKIP_CPUFREQ="1",
+               AFL_AUTORESUME="1",
                AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES="1", AFL_NO_AFFINITY="1",
                AFL_CUSTOM_MUTATOR_LIBRARY=str(plain / "libcleave-fuzz-mutator.so"))
     log = WORK / f"{target}-afl.log"
@@ -283,7 +286,7 @@ def fuzz_all(rows, options):
     start = time.monotonic()
     for target, (program, _) in rows.items():
         if options.engine == "afl":
-            bad += not run_afl(target, program, options.time)
+            bad += not run_afl(target, program, options.time, options.sanitizer)
         else:
             bad += not run_libfuzzer(target, program, options.time, options.sanitizer)
     print(f"{len(rows)} targets, {(time.monotonic() - start) / 3600:.2f} hours, {bad} with findings")
