@@ -61,7 +61,10 @@ int save_write(const struct save_image *img, void *buf, uint64_t len);
 int save_read(const struct save_image *img, const void *buf, uint64_t len, void *scratch, char *err,
               size_t size);
 
-/* The trailer's checksum: FNV-1a, 64 bits. Finds accidents, not malice: check() is for that. */
+/*
+ * The trailer's checksum: FNV-1a with 64 bits, taken over 64-bit words, the last one filled up with
+ * zeros. Finds accidents, not malice: check() is for that.
+ */
 uint64_t save_checksum(const void *buf, uint64_t len);
 
 #endif

@@ -20,6 +20,7 @@
 #define AT_HASH     32u
 #define REQS        16u
 #define MAX_ENDS    64u
+#define MAX_LOADS   8u
 #define START_NS    1000000000u
 
 static struct {
@@ -33,6 +34,7 @@ static struct {
     uint8_t *stream;
     uint8_t *again;
     uint64_t len;
+    unsigned loads;
     bool pending;                   /* stream holds a state with parts altered */
     uint32_t at[ARENA_MAX_DEVICES]; /* where each device's bytes lie in a stream */
     uint64_t now;
@@ -273,7 +275,9 @@ static void record_run(const uint8_t *b)
         memcpy(t.stream + off, &val, size);
         break;
     default:
-        pending_load();
+        if (t.loads++ < MAX_LOADS) {
+            pending_load();
+        }
     }
 }
 
@@ -281,6 +285,7 @@ static void state_run(struct fuzz_world *w, const uint8_t *data, size_t size)
 {
     t.now = START_NS;
     t.pending = t.reset = false;
+    t.loads = 0;
     memset(t.ram.piece[0].host, 0, RAM_BYTES);
     memcpy(t.arena, t.start, t.pc.arena.used);
     pc_resume(&t.pc);

@@ -141,8 +141,13 @@ static __attribute__((noinline)) void seal(uint8_t *buf, uint64_t len)
     uint64_t sum = 0xcbf29ce484222325ull;
 
     memcpy(buf + SPEC_AT_BYTES, &len, 8);
-    for (uint64_t i = 0; i < len - 8; i++) {
-        sum = (sum ^ buf[i]) * 0x100000001b3ull;
+    for (uint64_t i = 0; i <= (len - 8) / 8; i++) { /* words, the last one of what is left */
+        uint64_t word = 0;
+
+        for (uint64_t k = 0; k < 8 && i * 8 + k < len - 8; k++) {
+            word |= (uint64_t)buf[i * 8 + k] << (k * 8);
+        }
+        sum = (sum ^ word) * 0x100000001b3ull;
     }
     memcpy(buf + len - 8, &sum, 8);
 }
