@@ -293,6 +293,21 @@ def beyond_the_end(op):
         equal(path.read_bytes(), data, "the image")
 
 
+@test
+def trim():
+    """TRIM of ranges by DMA; one beyond the end is refused, whatever the count's high byte was"""
+    with work_dir() as work:
+        path, _ = disk(work)
+        with Ide(*drive(path)) as m:
+            m.bus_master_enable()
+            for first, count, error in ((8, 16, False), (2047, 2, True), (0, 0, False)):
+                m.write(BUFFER, struct.pack("<QQ", first | count << 48, 0) + bytes(496))
+                m.outb(m.base + 1, 1)
+                m.outb(m.base + 2, 0xff)
+                equal(m.dma(0x06, [(BUFFER, 512, True)], False, count=1), BM_INTR)
+                equal(bool(m.status() & ERR), error, f"range of {count} at {first}")
+
+
 @test_each(op=[FLUSH, FLUSH_EXT])
 def flush(op):
     """FLUSH CACHE interrupts when all is written; on an empty place nothing answers"""

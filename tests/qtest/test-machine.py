@@ -281,6 +281,38 @@ def floppy():
 
 
 @test
+def floppy_without_dma():
+    """READ DATA by the CPU: as many sectors as EOT says, twice with MT, over the end of a track"""
+    with work_dir() as work:
+        data = pattern(1440 << 10)
+        (work / "fd").write_bytes(data)
+        with Machine("-drive", f"file={work}/fd,if=floppy,format=raw") as m:
+            m.intercept()
+            equal(m.inb(FDC_MSR) & 0xc0, 0x80, "firmware has started it")
+            m.outb(FDC_DOR, m.inb(FDC_DOR) & ~8)
+            for eot, st0 in ((1, 0x04), (18, 0x04), (19, 0x20)):
+                fdc_send(m, 7, 0, 8)
+                fdc_results(m)
+                fdc_send(m, 0xe6, 0, 0, 0, 1, 2, eot, 0x1b, 0xff)
+                order = [(0, 0, r) for r in range(min(eot, 18))]
+                order += [(0, 1, r) for r in range(min(eot, 18))] + \
+                    [(1, 0, r) for r in range(2 * (eot - 18))]
+                for cylinder, head, sector in order:
+                    equal(m.inb(FDC_MSR), 0xf0, "not DMA, from the controller")
+                    at = ((cylinder * 2 + head) * 18 + sector) * 512
+                    m.qtest.send(b"inb 0x3f5\n" * 512)
+                    got = bytes(int(m.reply()[3:], 16) for _ in range(512))
+                    assert got == data[at:at + 512], (eot, cylinder, head, sector)
+                equal(m.irq(6), True)
+                results = fdc_results(m)
+                equal((len(results), results[0]), (7, st0), f"ST0 after EOT {eot}")
+                equal(m.irq(6), False)
+        with Machine("-device", "floppy") as m:
+            fdc_send(m, 0x0a, 4)
+            equal(fdc_results(m)[:1], [4], "READ ID without a disk")
+
+
+@test
 def floppy_change():
     """a change of the medium sets the disk-change line until a seek"""
     with work_dir() as work:

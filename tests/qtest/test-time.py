@@ -178,6 +178,28 @@ def rtc_interrupts():
 
 
 @test
+def rtc_rate_change():
+    """a change of the periodic rate takes effect with the tick before it"""
+    with Machine() as m:
+        m.intercept()
+        m.cmos_put(0xa, 0x2d)  # 8 Hz
+        m.cmos_put(0xb, RTC_B_24H | RTC_B_PIE)
+        m.cmos(0xc)
+        m.step()
+        m.cmos(0xc)
+        last = m.now()
+        for rate, ns in ((0x2f, SECOND // 2), (0x2d, SECOND // 8), (0x2e, SECOND // 4)) * 3:
+            m.step(1000)
+            m.cmos_put(0xa, rate)
+            m.irqs_taken()
+            while (8, 1) not in m.irqs_taken():
+                m.step()
+            equal(m.cmos(0xc) & 0xc0, 0xc0)
+            assert abs(m.now() - last - ns) < 100_000, (m.now() - last, ns)
+            last = m.now()
+
+
+@test
 def pit_periodic():
     """counter 0 in mode 2 raises line 0 HZ / N times a second"""
     with Machine() as m:
