@@ -96,7 +96,8 @@ static void janitor_lock_down(void)
         LOCKDOWN_CALL(poll),
         LOCKDOWN_CALL(restart_syscall),
         LOCKDOWN_CALL(pidfd_send_signal),
-        LOCKDOWN_IF(ioctl, 1, LOCKDOWN_INT, TCSETS), /* the terminal as it was */
+        LOCKDOWN_IF(ioctl, 1, LOCKDOWN_INT, TCSETS), /* the terminal as it was, */
+        LOCKDOWN_IF(ioctl, 1, LOCKDOWN_INT, TCGETS), /* which the C library checks */
         LOCKDOWN_CALL(unlink),
         LOCKDOWN_CALL(rmdir),
         LOCKDOWN_CALL(write),
