@@ -1,6 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Debian's kernel with an ext4 root, from GRUB to power-off, on 1 and on 4 vCPUs; speaks TAP."""
+"""Debian's kernel with an ext4 root, from GRUB to power-off, on 1 and on 4 vCPUs; speaks TAP.
+
+The emulated processors now and then make nested guests fault or stand still, under QEMU's monitor
+as under ours (about every second boot of QEMU's with 4 vCPUs on a busy host). A guest that did is
+run once more, in a machine of its own, and its first output is shown.
+"""
 
 import pathlib
 import tempfile
@@ -9,38 +14,53 @@ import debian
 import disk
 import tap
 
+TIMEOUT = 900  # seconds for all in one machine; a quiet host takes a third of it
 
-def machine_make(work):
-    """The emulated machine with the Debian disk in it."""
+
+def run(image, choice):
+    """One machine, in which the guest runs with each number of vCPUs: {vcpus: its lines}, or None
+    where the machine did not get to its end; and all lines."""
     one = tap.machine()
-    image = pathlib.Path(work) / debian.DISK
-    disk.disk_make(image, one.kernel)
     one.add(image, f"cleave/{debian.DISK}")
     one.add_program("e2fsck")
-    return one
+    status, lines = tap.output_of(one, "".join(map(debian.command, choice)), TIMEOUT)
+    return (None if status is None else dict(debian.runs(lines))), lines
+
+
+def wrong(vcpus, found):
+    """Which facts are missing."""
+    return [name for name, right in debian.judge(vcpus, found.get(vcpus, [])) if not right]
+
+
+def show(lines):
+    """Output of a run, as a comment."""
+    for line in lines:
+        print(f"# {line}")
 
 
 def main():
-    """One emulated machine, in which the guest runs once with each number of vCPUs."""
-    with tempfile.TemporaryDirectory() as work:
-        one = machine_make(work)
-        status, lines = tap.output_of(one, "".join(map(debian.command, debian.VCPUS)), 900)
+    """Runs, repeats what failed, reports."""
     report = tap.Report()
-    if status is None:
-        for line in lines:
-            print(f"# {line}")
-        report.line(True, "lab: Debian", "the emulated machine itself (QEMU's TCG) locked up twice "
-                    "or did not end within 900 s: this host is busy")
-        report.end()
-    found = dict(debian.runs(lines))
-    good = True
+    with tempfile.TemporaryDirectory() as work:
+        image = pathlib.Path(work) / debian.DISK
+        disk.disk_make(image, tap.machine().kernel)
+        found, lines = run(image, debian.VCPUS)
+        if found is None:
+            show(lines)
+            report.line(True, "lab: Debian", "the emulated machine itself (QEMU's TCG) locked up "
+                        f"twice or did not end within {TIMEOUT} s: this host is busy")
+            report.end()
+        for vcpus in debian.VCPUS:
+            if wrong(vcpus, found):
+                show(found.get(vcpus, []))
+                print(f"# once more with {vcpus} vCPUs, because these failed: "
+                      f"{'; '.join(wrong(vcpus, found))}", flush=True)
+                again, lines = run(image, [vcpus])
+                found.update(again or {})
+                show(lines)
     for vcpus in debian.VCPUS:
         for name, right in debian.judge(vcpus, found.get(vcpus, [])):
             report.line(right, f"lab: {vcpus} vCPUs: {name}")
-            good &= right
-    if not good:
-        for line in lines:
-            print(f"# {line}")
     report.end()
 
 
