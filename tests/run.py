@@ -16,7 +16,7 @@ import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[1]
 QUICK = ["unit", "qtest", "layers", "sandbox", "boot"]
-SLOW = ["fuzz", "lab"]
+SLOW = ["fuzz", "fuzz-coverage", "lab"]
 SANITIZED = ["unit", "qtest", "fuzz"]
 TAP_LINE = re.compile(r"^(not )?ok\b *\d* *-? *(.*?)(?: *# *(SKIP|TODO)\b *(.*))?$", re.I)
 

@@ -235,7 +235,8 @@ static size_t pci_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max
         return 5;
     }
     uint8_t size = (uint8_t)(1u << (r % 3));
-    uint32_t address = 0x80000000u | (uint32_t)(r >> 8 & 0xf00) | reg[r >> 16 & 7];
+    uint32_t bus = (r >> 40 & 15) == 0 ? 0x10000 : 0;
+    uint32_t address = 0x80000000u | bus | (uint32_t)(r >> 8 & 0xf00) | reg[r >> 16 & 7];
 
     op[0] = (struct fuzz_op){FUZZ_WRITE, 4, 0, 0, address};
     op[1] = (struct fuzz_op){r & 0x80 ? FUZZ_WRITE : FUZZ_READ, size, 0,

@@ -16,6 +16,7 @@
 #define HANG_NS      1000000000ull
 #define BENCH_INPUTS 256u
 #define BENCH_OPS    32u
+#define SEED_OPS     64u
 #define INPUT_MAX    (1u << 20)
 #define FILES_MAX    65536u
 
@@ -289,11 +290,11 @@ static int list_print(void)
 
 static bool seeds_write(struct fuzz_world *w, const char *dir, unsigned count)
 {
-    uint8_t buf[BENCH_OPS * FUZZ_OP_BYTES];
+    uint8_t buf[SEED_OPS * FUZZ_OP_BYTES];
 
     for (unsigned i = 0; i < count; i++) {
         char path[4096];
-        size_t size = fuzz_generate(w, buf, BENCH_OPS, i + 1000);
+        size_t size = fuzz_generate(w, buf, SEED_OPS, i + 1000);
 
         snprintf(path, sizeof(path), "%s/made-%u", dir, i);
         FILE *f = fopen(path, "wb");
