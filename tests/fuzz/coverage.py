@@ -3,8 +3,8 @@
 """Branch coverage that the fuzz corpora reach in hw/ and chips/, and what they do not reach.
 
 Without an option it prints a table. --check compares with tests/fuzz/uncovered.txt, where every
-branch that is not reached stands with a reason, and speaks TAP. --update rewrites that list, keeping
-reasons; a new entry gets the reason "?", which --check refuses.
+branch that is not reached stands with a reason, and speaks TAP. --update rewrites that list,
+keeping reasons; a new entry that no rule explains gets the reason "?", which --check refuses.
 """
 
 import argparse
@@ -30,12 +30,14 @@ NOT_HERE = "device-pc.c"  # links more; what it reaches, the devices' own target
 # Files that are one device together.
 DEVICES = [("ide", r"hw/ide/"), ("vga", r"hw/vga/"), ("fdc", r"hw/floppy/"),
            ("i8042", r"hw/input/(i8042|ps2|keymap)"), ("port92", r"hw/input/port92"),
-           ("i8237", r"hw/dma/"), ("ns16550", r"hw/char/ns16550"), ("debug ports", r"hw/char/debug"),
+           ("i8237", r"hw/dma/"), ("ns16550", r"hw/char/ns16550"),
+           ("debug ports", r"hw/char/debug"),
            ("piix4-pm", r"hw/acpi/"), ("cmos", r"hw/nvram/cmos"), ("fw_cfg", r"hw/nvram/fw_cfg"),
            ("pci", r"hw/pci/pci\."), ("i440fx", r"hw/pci/i440fx"), ("piix3", r"hw/pci/piix3"),
            ("bus, memory map, clock", r"hw/core/(bus|memmap|clock|dma|device)\."),
            ("pvpanic", r"hw/misc/pvpanic"), ("pc-testdev", r"hw/misc/pc_testdev"),
-           ("ib700", r"hw/watchdog/"), ("xen-platform", r"hw/xen/"), ("rtc", r"chips/mc146818"), ("hpet", r"chips/hpet"),
+           ("ib700", r"hw/watchdog/"), ("xen-platform", r"hw/xen/"),
+           ("rtc", r"chips/mc146818"), ("hpet", r"chips/hpet"),
            ("pmtimer", r"chips/acpipm"), ("i8259", r"chips/i8259"), ("i8254", r"chips/i8254"),
            ("ioapic", r"chips/ioapic")]
 
@@ -55,7 +57,7 @@ RULES = [
     (r"hw/input/keymap\.c", r"ps2_keycode_(by_)?name", r".*",
      "other target: names of keys come from the host"),
     (r".*", r".*(check|_ok|_acceptable|in_range|drq_whole|work_is_dma|work_is_transfer)$", r".*",
-     "rare: a saved state altered in more than one field at a time; see the save and state targets"),
+     "rare: a saved state altered in several fields at a time; see the save and state targets"),
     (r"hw/ide/request\.c", r"request_allowed|ide_resubmit|ide_finish", r".*",
      "unreachable: the command that began the request saw to it; second fence for loaded state"),
     (r"hw/ide/piix3_ide\.c", r"cd_drive|ide_tray_.*|ide_unplug|ide_in_flight", r"drive < .*|!?d",
@@ -65,7 +67,8 @@ RULES = [
      "unreachable: transports refuse such an access; unit tests have it"),
     (r"hw/nvram/cmos\.c", r".*", r".*",
      "unreachable: the caller masks the index; the machine gives the boot order"),
-    (r"chips/(i8259|ioapic)\.c", r".*_set", r".*", "set-up: the machine's wiring names real inputs"),
+    (r"chips/(i8259|ioapic)\.c", r".*_set", r".*",
+     "set-up: the machine's wiring names real inputs"),
     (r"chips/i8254\.c", r".*", r".*",
      "rare: GATE 2 in modes 1 and 5; counter 0, whose edges are timed, has its GATE tied high"),
     (r"chips/hpet\.c", r"timer_line", r".*", "unreachable: the routing field takes offered inputs"),
@@ -81,7 +84,8 @@ RULES = [
     (r"hw/dma/i8237\.c", r"i8237_ready", r".*", "set-up: devices ask for channels that exist"),
     (r"hw/floppy/fdc\.c", r"format_find|fdc_cmos_type|drive_exists", r".*",
      "set-up: the images of this target have a known size, both drives are there"),
-    (r"hw/floppy/.*", r"track_readable|blk_start|counted_advance", r"blk_.*|blk->.*|s->head < .*|!f",
+    (r"hw/floppy/.*", r"track_readable|blk_start|counted_advance",
+     r"blk_.*|blk->.*|s->head < .*|!f",
      "unreachable: checked before the transfer began; second fence"),
     (r"hw/floppy/.*", r".*", r".*",
      "rare: several commands in the right order on a formatted track; test-fdc has it"),

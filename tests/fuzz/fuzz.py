@@ -62,7 +62,8 @@ def build(name, options, targets, cc="clang", c_args=""):
         subprocess.run(argv, cwd=SOURCE, env=dict(os.environ, CC=cc, AFL_QUIET="1"), check=True,
                        stdout=subprocess.DEVNULL)
     out = subprocess.run(["ninja", "-C", str(where), "--quiet",
-                          *(os.path.normpath(f"tests/fuzz/{t}") for t in targets)], check=False, text=True,
+                          *(os.path.normpath(f"tests/fuzz/{t}") for t in targets)],
+                         check=False, text=True,
                          capture_output=True, env=dict(os.environ, AFL_QUIET="1"))
     if out.returncode:
         sys.exit(f"{out.stdout}\n{out.stderr}\nfuzz: {name} cannot be built")
@@ -230,7 +231,8 @@ def merge(target, program):
             shutil.copy(path, work)
         except FileNotFoundError:
             pass
-    subprocess.run([engine, f"--target={target}", "-set_cover_merge=1", "-use_counters=0", "-timeout=5", new,
+    subprocess.run([engine, f"--target={target}", "-set_cover_merge=1", "-use_counters=0",
+                    "-timeout=5", new,
                     CORPUS / target, work], env=environment(target), check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     files = sorted(new.iterdir(), key=lambda p: p.stat().st_size)
@@ -262,7 +264,8 @@ def options_parse():
     parser.add_argument("--sanitizer", choices=list(SANITIZERS), default="address",
                         help="address (with undefined; the default), memory, or none")
     parser.add_argument("--replay", nargs="+", metavar="FILE", help="prints an input in words")
-    parser.add_argument("--to-qtest", nargs="+", metavar="FILE", help="writes inputs as qtest scripts")
+    parser.add_argument("--to-qtest", nargs="+", metavar="FILE",
+                        help="writes inputs as qtest scripts")
     parser.add_argument("--differential", nargs="+", metavar=("QEMU", "FILE"),
                         help="runs inputs on cleave-dm and on QEMU, and compares")
     parser.add_argument("--coverage", action="store_true", help="branch coverage of the corpora")
@@ -289,7 +292,8 @@ def fuzz_all(rows, options):
             bad += not run_afl(target, program, options.time, options.sanitizer)
         else:
             bad += not run_libfuzzer(target, program, options.time, options.sanitizer)
-    print(f"{len(rows)} targets, {(time.monotonic() - start) / 3600:.2f} hours, {bad} with findings")
+    hours = (time.monotonic() - start) / 3600
+    print(f"{len(rows)} targets, {hours:.2f} hours, {bad} with findings")
     return 1 if bad else 0
 
 
