@@ -8,7 +8,6 @@
 #include "builder.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,30 +63,33 @@ __attribute__((format(printf, 2, 3))) static int fail(struct build *b, const cha
     return -EINVAL;
 }
 
-/* The file behind a descriptor, for messages. */
-static const char *fd_name(int fd, char *buf, size_t len)
+/* The file behind a descriptor, for messages; asked once, before the process locks itself down. */
+static const char *fd_name(struct build *b, int fd)
 {
+    char *name = fd == b->hv->cfg.bios_fd ? b->hv->bios_name : b->hv->loader_name;
     char link[32];
-    ssize_t n;
 
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    n = readlink(link, buf, len - 1);
-    if (n <= 0) {
-        return "file";
+    if (!name[0]) {
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, name, HV_NAME_MAX - 1);
+
+        if (n > 0) {
+            name[n] = '\0';
+        } else {
+            strcpy(name, "file");
+        }
     }
-    buf[n] = '\0';
-    return buf;
+    return name;
 }
 
 /* Reads the whole file behind `fd`; the caller frees. NULL with a line in b->err. */
 static void *file_read(struct build *b, const char *setting, int fd, size_t max, size_t *size)
 {
-    char name[PATH_MAX];
+    const char *name = fd_name(b, fd);
     struct stat st;
     uint8_t *buf;
     size_t done = 0;
 
-    fd_name(fd, name, sizeof(name));
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         fail(b, "%s %s: not a regular file: name a readable image file", setting, name);
         return NULL;
@@ -159,14 +161,13 @@ static int place_elf(struct build *b, const void *file, size_t size)
         {HV_SPECIAL_START, HV_SPECIAL_END, "the special pages"},
     };
     struct elf_memory mem = {build_ptr, b->hv};
-    char name[PATH_MAX];
     char why[256];
 
     if (!elf_load(file, size, &mem, keep_out, sizeof(keep_out) / sizeof(keep_out[0]), &b->image,
                   why, sizeof(why))) {
         return 0;
     }
-    return fail(b, "--loader %s: %s", fd_name(b->hv->cfg.loader_fd, name, sizeof(name)), why);
+    return fail(b, "--loader %s: %s", fd_name(b, b->hv->cfg.loader_fd), why);
 }
 
 static int place_loader(struct build *b)

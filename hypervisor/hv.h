@@ -123,8 +123,12 @@ enum hv_reason {
     HV_REASON_DM_GONE,
 };
 
+#define HV_NAME_MAX 1024
+
 struct hv {
     struct hv_config cfg;
+    char loader_name[HV_NAME_MAX]; /* files behind cfg's descriptors, for messages */
+    char bios_name[HV_NAME_MAX];
     int kvm_fd;
     int vm_fd;
     unsigned nvcpus;
