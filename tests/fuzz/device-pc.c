@@ -15,6 +15,7 @@
 #define IMAGE     (1u << 20)
 
 static struct pc pc;
+static struct fuzz_world *pc_world;
 static struct fuzz_blk *cd, *floppy;
 static struct blk nothing;
 static struct chr chr;
@@ -170,6 +171,7 @@ static bool machine_setup(struct fuzz_world *w)
         fprintf(stderr, "pc: %s: error %d\n", pc.step, rc);
         return false;
     }
+    pc_world = w;
     w->hw = pc.hw;
     w->pci = &pc.pci;
     pc_reset(&pc, RESET_POWER_ON);
@@ -205,6 +207,71 @@ static void machine_resume(struct fuzz_world *w)
     pc_resume(&pc);
 }
 
+/* --- typical sequences: those of the devices' own targets, at their places in the PC --- */
+
+#define BM_WINDOW 0xffffffffu /* where the guest puts the bus master */
+
+static const struct {
+    const char *target;
+    uint8_t devfn[3];   /* of its PCI functions */
+    uint32_t window[6]; /* where its windows begin; memory from 10000h up */
+} part[] = {
+    {"bmdma", {PCI_DEVFN(1, 1)}, {0x1f0, 0x3f6, 0x170, 0x376, BM_WINDOW}},
+    {"vga", {PCI_DEVFN(2, 0)}, {0x3b0, 0x1ce, 0xa0000, 0xfebf0000, 0xfd000000}},
+    {"fdc", {0}, {0x3f0, 0x3f5, 0, 0xc0, 0x80, 0x480}},
+    {"i8042", {0}, {0x60, 0x64, 0x92}},
+    {"rtc", {0}, {0x70}},
+    {"i8254", {0}, {0x40, 0x61}},
+    {"i8259", {0}, {0x20, 0xa0, 0x4d0}},
+    {"fw-cfg", {0}, {0x510}},
+    {"piix4-pm", {PCI_DEVFN(1, 3)}, {0xb004, 0xb100, 0xb2, 0xafe0, 0xae00, 0xaf00}},
+    {"pci", {PCI_DEVFN(0, 0), PCI_DEVFN(1, 0), PCI_DEVFN(2, 0)}, {0xcf8, 0xcf9, 0xa0000}},
+};
+
+/* An access of a device's target becomes one of the PC's: to the window that holds its address. */
+static void access_move(struct fuzz_op *op, uint32_t base)
+{
+    uint64_t addr = (uint64_t)base + op->addr;
+
+    for (unsigned i = 0; i < pc_world->nwindows; i++) {
+        const struct fuzz_window *win = &pc_world->window[i];
+        bool memory = base >= 0x10000 && base != BM_WINDOW;
+
+        if (base == BM_WINDOW ? win->region == &pc.ide.bm_ports
+                              : (win->space == FUZZ_MEM) == memory && addr - win->base < win->len) {
+            op->sel = (uint8_t)i;
+            op->addr = (uint32_t)(base == BM_WINDOW ? op->addr : addr - win->base);
+            return;
+        }
+    }
+}
+
+static uint8_t function_number(uint8_t devfn)
+{
+    for (unsigned i = 0; i < pc_world->nfunctions; i++) {
+        if (pc_world->function[i] == devfn) {
+            return (uint8_t)i;
+        }
+    }
+    return 0;
+}
+
+static size_t machine_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)
+{
+    unsigned p = (unsigned)(rnd() >> 20) % (sizeof(part) / sizeof(part[0]));
+    struct fuzz_target *t = fuzz_find(part[p].target);
+    size_t n = t ? t->generate(rnd, op, max) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (op[i].kind <= FUZZ_WRITE_REP) {
+            access_move(&op[i], part[p].window[op[i].sel % 6]);
+        } else if (op[i].kind == FUZZ_CFG_READ || op[i].kind == FUZZ_CFG_WRITE) {
+            op[i].sel = function_number(part[p].devfn[op[i].sel % 3]);
+        }
+    }
+    return n;
+}
+
 FUZZ_TARGET(pc) = {
     .name = "pc",
     .about = "the whole PC, with the chips that a hypervisor has otherwise",
@@ -212,4 +279,5 @@ FUZZ_TARGET(pc) = {
     .reset = machine_rewind,
     .machine_reset = machine_reset,
     .machine_resume = machine_resume,
+    .generate = machine_generate,
 };
