@@ -77,6 +77,14 @@ FILE *__wrap_fopen64(const char *path, const char *mode)
     return __wrap_fopen(path, mode);
 }
 
+/* The socket and its folder. */
+static void leave_nothing(void)
+{
+    unlink(socket_path);
+    *strrchr(socket_path, '/') = 0;
+    rmdir(socket_path);
+}
+
 static bool monitor_setup(struct fuzz_world *w)
 {
     static char folder[] = "/tmp/cleave-fuzz-XXXXXX";
@@ -107,6 +115,7 @@ static bool monitor_setup(struct fuzz_world *w)
         return false;
     }
     snprintf(socket_path, sizeof(socket_path), "%s/qmp", folder);
+    atexit(leave_nothing);
     snprintf(qmp, sizeof(qmp), "unix:%s,server=on,wait=off", socket_path);
     log_init("fuzz", -1, LOG_ERROR);
     options_parse(&options, sizeof(argv) / sizeof(argv[0]), argv);
