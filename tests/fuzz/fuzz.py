@@ -318,9 +318,9 @@ def main():
         for name, (_, about) in rows.items():
             print(f"{name:14} {about}")
         return 0
-    if options.coverage:
-        return script_run("coverage.py", *(["--update"] if options.update else []), "--corpus",
-                          WORK / "corpus")
+    if options.coverage:  # the list is about the seeds alone, as the test that checks it
+        return script_run("coverage.py", *(["--update"] if options.update else
+                                           ["--corpus", WORK / "corpus"]))
     if options.selftest:
         return script_run("selftest.py", build("selftest", BUGS, ["cleave-fuzz-bugs"])
                           / "cleave-fuzz-bugs")
