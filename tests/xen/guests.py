@@ -68,7 +68,7 @@ facts() {
     say "facts end"
 }
 complaints() {
-    dmesg | grep -E 'exception Emask|failed command|Oops|BUG:|WARNING: CPU|soft lockup|hung task|EXT4-fs error' \\
+    dmesg | grep -E 'exception Emask|failed command|Oops|BUG:|WARNING: CPU|EXT4-fs error' \\
         | while read line; do
         say "kernel complains: $line"
     done

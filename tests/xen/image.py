@@ -29,8 +29,9 @@ MEGABYTES = 1600
 # What nobody looks at in dom0; kernel modules of hardware that the lab does not have.
 LEFT_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"]
 MODULES_LEFT_OUT = ["drivers/gpu", "drivers/media", "drivers/infiniband", "drivers/iio", "sound",
-                    "drivers/net/ethernet", "drivers/net/wireless", "drivers/staging", "net/wireless",
-                    "drivers/usb", "fs/xfs", "fs/btrfs", "fs/ocfs2", "drivers/isdn", "drivers/hwmon"]
+                    "drivers/net/ethernet", "drivers/net/wireless", "drivers/staging",
+                    "net/wireless", "drivers/usb", "fs/xfs", "fs/btrfs", "fs/ocfs2", "drivers/isdn",
+                    "drivers/hwmon"]
 INITRD_INIT = """#!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev
 while read module; do

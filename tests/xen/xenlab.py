@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A Xen host in the machine: QEMU's TCG runs Debian's Xen 4.17 with a dom0, where `xl` starts guests.
+"""A Xen host in the machine: QEMU's TCG runs Debian's Xen 4.17, `xl` in its dom0 starts guests.
 
 The emulated processor has SVM with nested paging, so HVM guests run there wherever the tests
 themselves may run. What is to happen in dom0 comes on a second disk, results go out on the second
 serial line and, as files, on a third disk.
 """
 
-import contextlib
-import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import tarfile
@@ -28,8 +25,8 @@ CPU = "qemu64,+svm,+npt"
 # Time in the machine goes by instructions: a busy host makes it slow, and no time-out in dom0 too
 # short; emulated processors that wait for each other are never taken from the host's.
 ACCELERATOR = ["-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on"]
-XEN_OPTIONS = ("console=com1 com1=115200,8n1 dom0_mem=1024M loglvl=all guest_loglvl=all hvm_debug=1 "
-               "cpufreq=none")
+XEN_OPTIONS = ("console=com1 com1=115200,8n1 dom0_mem=1024M loglvl=all guest_loglvl=all "
+               "hvm_debug=1 cpufreq=none")
 KERNEL_OPTIONS = "console=hvc0 quiet loglevel=4 mitigations=off"
 OUT_MEGABYTES = 64
 
@@ -68,7 +65,9 @@ class Host:
         self.memory = memory
         self.cpus = cpus
         self.megabytes = megabytes
-        self.work = pathlib.Path(tempfile.mkdtemp(prefix="cleave-xen-"))
+        # pylint: disable-next=consider-using-with
+        self.folder = tempfile.TemporaryDirectory(prefix="cleave-xen-")
+        self.work = pathlib.Path(self.folder.name)
         self.disk = self.work / "disk"
         self.disk.mkdir()
 
@@ -92,15 +91,18 @@ class Host:
         with open(scenario, "wb") as disk:
             disk.truncate(self.megabytes << 20)
         subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-L",
-                        "cleave-lab", "-E", "root_owner=0:0", "-d", self.disk, "-F", scenario], check=True)
+                        "cleave-lab", "-E", "root_owner=0:0", "-d", self.disk, "-F", scenario],
+                       check=True)
         out = self.work / "out.img"
         with open(out, "wb") as disk:
             disk.truncate(OUT_MEGABYTES << 20)
         return [(self.image / "root.img", "on"), (scenario, "off"), (out, "off")]
 
     def _argv(self, disks, console):
-        argv = ["qemu-system-x86_64", "-machine", "pc", *ACCELERATOR, "-cpu", CPU, "-smp", str(self.cpus),
-                "-m", str(self.memory), "-nodefaults", "-display", "none", "-no-reboot",
+        # It must not outlive the one that reads its report, however that ends.
+        argv = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-machine", "pc",
+                *ACCELERATOR, "-cpu", CPU, "-smp", str(self.cpus), "-m", str(self.memory),
+                "-nodefaults", "-display", "none", "-no-reboot",
                 "-kernel", str(self.image / "xen"), "-append", XEN_OPTIONS,
                 "-initrd", f"{self.image / 'vmlinuz'} {KERNEL_OPTIONS},{self.image / 'initrd.img'}",
                 "-chardev", f"file,id=console,path={console}", "-serial", "chardev:console",
@@ -124,8 +126,8 @@ class Host:
         status = None
         disks = self._disks()
         # pylint: disable-next=consider-using-with
-        process = subprocess.Popen(self._argv(disks, keep / "console.log"), stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, start_new_session=True)
+        process = subprocess.Popen(self._argv(disks, keep / "console.log"),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         guard = _Guard(process, timeout)
         try:
             for raw in process.stdout:
@@ -138,7 +140,7 @@ class Host:
         finally:
             guard.end()
             self._results(disks[2][0], keep)
-            shutil.rmtree(self.work, ignore_errors=True)
+            self.folder.cleanup()
         if guard.late:
             raise XenLabError(f"the emulated Xen host did not end within {timeout} s "
                               f"(its console: {keep / 'console.log'})")
@@ -157,7 +159,7 @@ class Host:
 
 
 class _Guard:
-    """Ends a process and its children when its time is over, or when end() is called."""
+    """Ends a process when its time is over, or when end() is called."""
 
     def __init__(self, process, seconds):
         self.process = process
@@ -167,15 +169,11 @@ class _Guard:
 
     def _expire(self):
         self.late = True
-        self._kill()
-
-    def _kill(self):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
 
     def end(self):
         """Nothing of it is left afterwards."""
         self.timer.cancel()
         if self.process.poll() is None:
-            self._kill()
+            self.process.kill()
             self.process.wait()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a device model costs: memory, start-up time, wake-ups. One line each: "measure DM NAME VALUE"."""
+"""What a device model costs: memory, start-up time, wake-ups; lines "measure DM NAME VALUE"."""
 
 import os
 import pathlib

@@ -155,7 +155,7 @@ def load_stop(guest):
 
 
 def linux_boot(world):
-    """Debian's kernel by GRUB from an ext4 root on hda, through ata_piix; 64 MiB written, checked."""
+    """Debian's kernel by GRUB from an ext4 root on hda, by ata_piix; 64 MiB written, checked."""
     world.linux_drop()
     guest = linux_guest(world)
     mark = len(guest.text)
