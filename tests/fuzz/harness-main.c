@@ -6,9 +6,11 @@
 #include "fuzz.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "qtest-writer.h"
@@ -43,6 +45,20 @@ static uint64_t cpu_ns(void)
 
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void watchdog_expired(int sig)
+{
+    abort();
+}
+
+/* An input that never ends is ended after so many seconds of a CPU. */
+static void watchdog_arm(unsigned seconds)
+{
+    struct itimerval t = {.it_value.tv_sec = seconds};
+
+    signal(SIGVTALRM, watchdog_expired);
+    setitimer(ITIMER_VIRTUAL, &t, NULL);
 }
 
 /* --- inputs --- */
@@ -111,6 +127,7 @@ static bool input_run(struct fuzz_world *w, size_t i)
 {
     uint64_t start = cpu_ns();
 
+    watchdog_arm(20);
     fuzz_run(w, input[i].data, input[i].size);
     uint64_t ns = cpu_ns() - start;
     if (ns > HANG_NS) {
@@ -255,11 +272,13 @@ static bool inputs_random(struct fuzz_world *w, double seconds, uint64_t seed)
     while ((double)(now_ns() - start) < seconds * 1e9) {
         size_t size = fuzz_generate(w, buf, 64, seed + n);
 
+        watchdog_arm(20);
         for (unsigned i = 0; i < 32; i++, n++) {
             fuzz_run(w, buf, size);
             size = fuzz_mutate(w, buf, size, sizeof(buf), seed + n);
         }
     }
+    watchdog_arm(0);
     printf("%s: %llu random inputs\n", w->target->name, (unsigned long long)n);
     return true;
 }
