@@ -162,6 +162,7 @@ void hv_shutdown(struct hv *hv, enum hv_reason reason, const char *fmt, ...)
     va_list ap;
 
     pthread_mutex_lock(&hv->run.lock);
+    atomic_fetch_add(&hv->run.ends, 1);
     if (hv->run.reason == HV_REASON_NONE) {
         hv->run.reason = reason;
         va_start(ap, fmt);

@@ -85,11 +85,12 @@ struct vcpu {
     int fd;
     struct kvm_run *run;
     pthread_t thread;
-    bool started; /* the thread exists */
-    int wake_fd;  /* eventfd by which a device model wakes this thread */
-    bool parked;  /* run.lock: not in the guest, nothing pending in KVM */
-    bool waiting; /* run.lock: at a pending ioreq */
-    bool pending; /* an exit has been handled that only KVM_RUN completes */
+    bool started;       /* the thread exists */
+    int wake_fd;        /* eventfd by which a device model wakes this thread */
+    bool parked;        /* run.lock: not in the guest, nothing pending in KVM */
+    bool waiting;       /* run.lock: at a pending ioreq */
+    bool pending;       /* an exit has been handled that only KVM_RUN completes */
+    unsigned ends_seen; /* run.ends when this vCPU was last allowed to run */
     struct stats_vcpu *stats;
     /* Adaptive spinning (spin.c). */
     uint32_t spin_failures;
@@ -141,6 +142,7 @@ struct hv {
         bool was_running; /* clocks run */
         enum hv_reason reason;
         char detail[512];
+        atomic_uint ends; /* how often hv_shutdown was called */
         int notify_fd;    /* eventfd: the main thread looks at reason */
         atomic_bool stop; /* vCPU threads leave the guest */
         atomic_bool quit;

@@ -158,6 +158,7 @@ static void vcpu_park(struct vcpu *vcpu)
         pthread_cond_wait(&hv->run.changed, &hv->run.lock);
     }
     vcpu->parked = false;
+    vcpu->ends_seen = atomic_load(&hv->run.ends);
     vcpu->run->immediate_exit = 0;
     pthread_mutex_unlock(&hv->run.lock);
 }
