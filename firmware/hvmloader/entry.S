@@ -9,6 +9,8 @@
  * and the work on memory in ring 3 through run_native(). IRET to ring 3 and an exception as the way
  * back are what every processor and every KVM does.
  */
+#include "ap.h"
+
 #define SEL_CODE64  0x08
 #define SEL_DATA    0x10
 #define SEL_CODE32  0x18
@@ -167,6 +169,28 @@ real_mode:
     xor %esp, %esp
     ljmp $0xf000, $0xfff0
 trampoline_end:
+
+/*
+ * Where another processor begins: real mode at AP_PAGE, to which this is copied. Writes the MSRs
+ * that the boot processor listed, calls in, and waits for an operating system's INIT.
+ */
+    .globl ap_code, ap_code_end
+ap_code:
+    mov %cs, %ax
+    mov %ax, %ds
+    mov AP_COUNT, %di
+    mov $AP_MSRS, %si
+1:  mov (%si), %ecx
+    mov 4(%si), %eax
+    mov 8(%si), %edx
+    wrmsr
+    add $12, %si
+    dec %di
+    jnz 1b
+    lock incl AP_CALLED_IN
+1:  hlt
+    jmp 1b
+ap_code_end:
 
     .section .data
     .balign 8

@@ -91,6 +91,7 @@ static inline void *at(uint64_t address)
 void run_native(void (*function)(void));
 int64_t hypercall2(void *stub, uint64_t a, uint64_t b);
 _Noreturn void start_bios(void);
+extern const char ap_code[], ap_code_end[];
 _Noreturn void loader_main(uint64_t start_info);
 
 /* lib.c. The debug text goes to port E9, only with "debug" on the start info's command line. */
@@ -109,7 +110,7 @@ void hypercall_crash(void);
 /* pci.c: bus 0, all functions: BARs, interrupts, chip set registers, command bits. */
 void pci_setup(void);
 
-/* cpu.c: local APIC, IOAPIC id, MTRRs of this processor. */
-void cpu_setup(void);
+/* cpu.c: local APIC, IOAPIC id, MTRRs of all processors. */
+void cpu_setup(uint32_t processors);
 
 #endif

@@ -5,7 +5,7 @@
  * SeaBIOS expects its information block at 1000h.
  *
  * Not done, because nothing here needs it: relocation of RAM under a grown MMIO hole, xenstore,
- * start of the other processors, CMOS memory sizes (the device model's).
+ * CMOS memory sizes (the device model's).
  */
 #include <string.h>
 
@@ -201,7 +201,7 @@ void loader_main(uint64_t start_info_paddr)
     info_read();
     hypercall_uuid(config.uuid);
     pci_setup();
-    cpu_setup();
+    cpu_setup(config.vcpus);
     run_native(memory_setup);
     hypercall_set_param(PARAM_ACPI_IOPORTS_LOCATION, 1);
     hypercall_set_param(PARAM_VM_GENERATION_ID_ADDR, 0);

@@ -60,7 +60,8 @@ check() {
 }
 say "user space, $(grep -c ^processor /proc/cpuinfo) cpus, kernel $(uname -r)"
 say "disk transfers by $(cat /sys/class/ata_device/dev1.0/dma_mode)"
-dmesg | grep -E 'exception Emask|failed command|Oops|BUG:|WARNING: CPU' | while read line; do
+dmesg | grep -E 'exception Emask|failed command|Oops|BUG:|WARNING: CPU|inconsistent.*MTRR' \\
+    | while read line; do
     say "kernel complains: $line"
 done
 if [ -e /data.md5 ]; then
