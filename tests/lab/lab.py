@@ -16,6 +16,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 KVM_MODULES = ["irqbypass", "ccp", "kvm", "kvm_amd"]
@@ -309,10 +310,11 @@ class Lab:
         """
         self.archive.data("command", command.encode() + b"\n", 0o755)
         self.archive.close()
+        end = timeout and time.monotonic() + timeout
         try:
             for last in (stdout is None, True):
                 done = subprocess.run([*self._argv(), *extra], stdin=stdin, stdout=stdout,
-                                      timeout=timeout, check=False)
+                                      timeout=end and max(1, end - time.monotonic()), check=False)
                 if done.returncode > 0 and done.returncode & 1:
                     return done.returncode >> 1
                 if last or done.returncode:

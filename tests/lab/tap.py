@@ -5,6 +5,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import time
 
 import lab
 
@@ -27,14 +28,23 @@ def machine(**options):
     return one
 
 
+def time_left():
+    """Seconds until ./run-tests wants the lab to be done; without limit when run by hand."""
+    return float(os.environ.get("CLEAVE_DEADLINE", "inf")) - time.monotonic()
+
+
 def output_of(one, command, timeout):
-    """Runs a command in the machine: (status or None where the machine failed, its lines)."""
+    """Runs a command in the machine: (status or None where the machine failed, its lines).
+
+    After a failure `one.silent` tells how many seconds it had said nothing.
+    """
     with tempfile.TemporaryFile() as out:
         try:
-            status = one.run(command, stdout=out, timeout=timeout)
+            status = one.run(command, stdout=out, timeout=max(1, min(timeout, time_left())))
         except lab.LabError as error:
             print(f"# {error}")
             status = None
+            one.silent = time.time() - os.fstat(out.fileno()).st_mtime
         out.seek(0)
         text = out.read().decode(errors="replace").replace("\r", "")
     return status, text.splitlines()

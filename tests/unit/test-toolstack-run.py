@@ -415,9 +415,9 @@ def test_reset(w):
 
 def test_timeout(w):
     began = time.monotonic()
-    _, err = w.run("--timeout", "0.8", status=124)
-    true("timeout of 0.8 seconds" in err, err)
-    true(0.7 < time.monotonic() - began < 5, "")
+    _, err = w.run("--timeout", "4", status=124)
+    true("timeout of 4 seconds" in err, err)
+    true(3.9 < time.monotonic() - began < 30, "")
     equal(w.commands(), ["dm cont", "hv cont", "hv stop", "dm quit", "hv quit"])
 
 
@@ -600,7 +600,7 @@ def test_commands(w):
     _, err = p.communicate(timeout=20)
     equal(p.returncode, 5)
     true(b"was destroyed" in err, err)
-    w.nothing_left(0.5)
+    w.nothing_left()
 
     def key(*names):
         return "dm send-key " + json.dumps({"hold-time": 40, "keys": [
@@ -630,7 +630,7 @@ def test_screenshot(w):
     want = (8, 4, [b"".join(bytes([255 - x, 128, x * 16]) for x in range(8))] * 4)
     w.run("--screenshot", w.path("a.png"), hv={"cont": POWEROFF})
     equal(png_pixels(w.path("a.png")), want)
-    w.run("--screenshot", w.path("b.png"), "--timeout", "0.8", status=124)
+    w.run("--screenshot", w.path("b.png"), "--timeout", "4", status=124)
     equal(png_pixels(w.path("b.png")), want)
     os.unlink(w.log)
     p = w.start()

@@ -10,7 +10,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 
@@ -151,11 +150,9 @@ class Host:
 
     @staticmethod
     def _results(path, keep):
-        try:
-            with tarfile.open(path) as archive:
-                archive.extractall(keep, filter="data")
-        except (tarfile.TarError, OSError):
-            pass
+        # A host that ended early left none. tar takes no path that leads out of its directory.
+        subprocess.run(["tar", "-x", "--no-same-owner", "-f", path, "-C", keep],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
 class _Guard:
