@@ -214,6 +214,10 @@ void xen_world_unplug(void *opaque, unsigned what)
             ide_unplug(&m->pc.ide, i);
         }
     }
+    /* The guest's own driver reads the disks past our page cache. */
+    if (what & (XEN_UNPLUG_DISKS | XEN_UNPLUG_AUX_DISKS)) {
+        machine_flush_disks(m);
+    }
 }
 
 void xen_world_rom_lock(void *opaque, bool locked)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PAGE     4096u
@@ -72,6 +73,14 @@ static int __attribute__((format(printf, 1, 2))) note(const char *fmt, ...)
     int n = vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
     return write(log_fd, line, (size_t)n) < 0 ? -1 : 0;
+}
+
+/* --- the C library: what has reached the disk --- */
+
+EXPORTED int fdatasync(int fd)
+{
+    note("fdatasync\n");
+    return (int)syscall(SYS_fdatasync, fd);
 }
 
 /* --- libxendevicemodel --- */

@@ -308,6 +308,7 @@ def unplug():
             assert d.inb(0x1F7) & 0x40, "no disk before"
             d.access(PIO, 0x10, 2, WRITE, 1)
             equal(d.inb(0x1F7) & 0xC0, 0, "status after")
+            assert "fdatasync" in m.log(), "what was written is not on the disk yet"
             d.outb(0x10, 1)
             assert "type 1 c0 40" in m.log(), m.log()
 
