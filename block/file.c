@@ -76,6 +76,17 @@ static void slot_prepare(struct slot *s, struct io_uring_sqe *sqe)
     io_uring_sqe_set_data64(sqe, (uint64_t)(s - s->file->ring->slot));
 }
 
+/*
+ * An entry that the kernel did not take would go with the next submission, when the slot, and with
+ * it the vector that the entry points to, may be another request's. The kernel looks at the queue
+ * only when we call it.
+ */
+static void entry_take_back(struct io_uring *u)
+{
+    u->sq.sqe_head = --u->sq.sqe_tail;
+    *u->sq.ktail = u->sq.sqe_tail;
+}
+
 static void slot_submit(struct slot *s)
 {
     struct io_uring *u = &s->file->ring->uring;
@@ -90,8 +101,9 @@ static void slot_submit(struct slot *s)
     do {
         rc = io_uring_submit(u);
     } while (rc == -EINTR);
-    if (rc < 0) {
-        slot_finish(s, -rc);
+    if (io_uring_sq_ready(u)) {
+        entry_take_back(u);
+        slot_finish(s, rc < 0 ? -rc : EAGAIN);
     }
 }
 

@@ -132,6 +132,41 @@ static void test_discard(void)
     image_free(&im);
 }
 
+/* What the kernel did not take fails, and does not go with the next request instead: the second has
+ * the first one's slot. */
+static void test_not_taken(void)
+{
+    struct image im;
+    uint8_t written[4096], read[4096];
+
+    if (!image_new(&im, false)) {
+        return;
+    }
+    int fd = block_ring_fd(im.ring), ring = dup(fd), other = open("/dev/null", O_RDWR);
+    memset(written, 0x5a, sizeof(written));
+    g_assert_cmpint(dup2(other, fd), ==, fd); /* no ring: every submission fails */
+    g_assert_cmpint(perform(&im, BLK_WRITE, 65536, 4096, written), >, 0);
+    g_assert_cmpint(perform(&im, BLK_READ, 0, 4096, read), >, 0);
+    g_assert_cmpint(dup2(ring, fd), ==, fd);
+    g_assert_cmpint(perform(&im, BLK_READ, 4096, 4096, read), ==, 0);
+    g_assert_cmpmem(read, 4096, im.data + 4096, 4096);
+    g_assert_cmpint(perform(&im, BLK_FLUSH, 0, 0, NULL), ==, 0);
+    uint8_t *all = g_malloc(BYTES);
+    g_assert_cmpint(pread(im.fd, all, BYTES, 0), ==, BYTES);
+    g_assert_true(memcmp(all, im.data, BYTES) == 0);
+    g_free(all);
+    for (unsigned i = 0; i < 40; i++) { /* more than the ring has entries: none is lost */
+        g_assert_cmpint(dup2(other, fd), ==, fd);
+        g_assert_cmpint(perform(&im, BLK_WRITE, 65536, 4096, written), >, 0);
+        g_assert_cmpint(dup2(ring, fd), ==, fd);
+        g_assert_cmpint(perform(&im, BLK_READ, 65536, 4096, read), ==, 0);
+        g_assert_cmpmem(read, 4096, im.data + 65536, 4096);
+    }
+    close(ring);
+    close(other);
+    image_free(&im);
+}
+
 /* After the start the ring takes no other files: the kernel refuses. */
 static void test_restricted(void)
 {
@@ -277,6 +312,7 @@ int main(int argc, char **argv)
     g_test_add_func("/block/limits", test_limits);
     g_test_add_func("/block/readonly", test_readonly);
     g_test_add_func("/block/discard", test_discard);
+    g_test_add_func("/block/not-taken", test_not_taken);
     g_test_add_func("/block/restricted", test_restricted);
     g_test_add_func("/block/sizes", test_sizes);
     g_test_add_func("/block/locks", test_locks);
