@@ -132,21 +132,21 @@ void loop_defer(struct loop *l, void (*run)(void *opaque), void *opaque)
         run(opaque);
         return;
     }
-    l->deferred[l->ndeferred].run = run;
-    l->deferred[l->ndeferred++].opaque = opaque;
+    l->deferred[l->ndeferred++] = (struct loop_deferred){run, opaque};
 }
 
 /* What is deferred anew on the way waits for the next time. */
 static void loop_run_deferred(struct loop *l)
 {
+    struct loop_deferred todo[LOOP_MAX_DEFERRED];
     unsigned n = l->ndeferred;
 
+    memcpy(todo, l->deferred, n * sizeof(todo[0]));
+    l->ndeferred = 0;
     l->turns = 0;
     for (unsigned i = 0; i < n; i++) {
-        l->deferred[i].run(l->deferred[i].opaque);
+        todo[i].run(todo[i].opaque);
     }
-    l->ndeferred -= n;
-    memmove(l->deferred, l->deferred + n, l->ndeferred * sizeof(l->deferred[0]));
 }
 
 /* Waits for descriptors; ts NULL waits for ever. */
@@ -276,6 +276,9 @@ void loop_run(struct loop *l)
         if (left == 0) {
             clock_run(l->clock);
             continue;
+        }
+        if (l->quit || l->ndeferred) {
+            continue; /* deferred work wants the end, or deferred more: not to be slept over */
         }
         if (left > l->spin_ns && loop_spin(l, start)) {
             continue;

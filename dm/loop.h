@@ -29,6 +29,11 @@ struct loop_poller {
 
 #define LOOP_MAX_DEFERRED 8
 
+struct loop_deferred {
+    void (*run)(void *opaque);
+    void *opaque;
+};
+
 struct loop {
     int epfd;
     bool quit;
@@ -41,10 +46,7 @@ struct loop {
     uint64_t clock_offset; /* host ns - guest ns while running */
     unsigned turns;        /* busy turns since deferred work was last done */
     unsigned ndeferred;
-    struct {
-        void (*run)(void *opaque);
-        void *opaque;
-    } deferred[LOOP_MAX_DEFERRED];
+    struct loop_deferred deferred[LOOP_MAX_DEFERRED];
     struct loop_watch watch[LOOP_MAX_WATCHES];
 };
 
@@ -73,7 +75,8 @@ int loop_modify(struct loop *l, int fd, uint32_t events);
 void loop_remove(struct loop *l, int fd);
 
 /* Has run(opaque) called once, soon: when nothing is ready, or after a bounded number of busy
- * turns. The same pair again before that changes nothing. */
+ * turns. The same pair again before that changes nothing; from within run() it is called once more.
+ */
 void loop_defer(struct loop *l, void (*run)(void *opaque), void *opaque);
 
 /* For struct transport's `watch`. */
