@@ -23,7 +23,6 @@ struct chips_devices {
     struct rtc rtc;
     struct acpipm pm;
     struct hpet hpet;
-    bool hpet_legacy; /* hpet's lock */
 };
 
 static uint64_t mono_ns(void)
@@ -159,10 +158,7 @@ void chips_thaw(struct hv *hv)
 
 static void rtc_line(void *opaque, unsigned n, int level)
 {
-    struct hv *hv = opaque;
-
-    /* With legacy replacement on, IRQ 8 is the HPET's. */
-    irq_set_input(hv, IRQ_FROM_RTC, n, level && !hv->chips.dev->hpet_legacy);
+    irq_set_input(opaque, IRQ_FROM_RTC, n, level);
 }
 
 static void pm_line(void *opaque, unsigned n, int level)
@@ -177,10 +173,7 @@ static void hpet_line(void *opaque, unsigned n, int level)
 
 static void hpet_legacy_line(void *opaque, unsigned n, int level)
 {
-    struct hv *hv = opaque;
-
-    hv->chips.dev->hpet_legacy = level != 0;
-    irq_set_hpet_legacy(hv, level != 0);
+    irq_set_hpet_legacy(opaque, level != 0);
 }
 
 /* --- accesses --- */

@@ -99,9 +99,15 @@ static void input_set(struct hv *hv, enum irq_source source, unsigned input, int
 
 void irq_set_input(struct hv *hv, enum irq_source source, unsigned input, int level)
 {
-    pthread_mutex_lock(&hv->irq.lock);
+    struct hv_irq *irq = &hv->irq;
+
+    pthread_mutex_lock(&irq->lock);
+    if (source == IRQ_FROM_RTC) {
+        irq->rtc = level != 0;
+        level = level && !irq->hpet_legacy;
+    }
     input_set(hv, source, input, level);
-    pthread_mutex_unlock(&hv->irq.lock);
+    pthread_mutex_unlock(&irq->lock);
 }
 
 void irq_apply_side(struct hv *hv, uint32_t changed, uint32_t level, uint32_t pulsed)
@@ -375,7 +381,7 @@ static void pit_set_legacy(struct kvm_pit_state2 *p, bool on)
     p->flags = on ? p->flags | KVM_PIT_FLAGS_HPET_LEGACY : p->flags & ~KVM_PIT_FLAGS_HPET_LEGACY;
 }
 
-void irq_set_hpet_legacy(struct hv *hv, bool on)
+static void pit_disconnect(struct hv *hv, bool on)
 {
     struct kvm_pit_state2 p;
 
@@ -384,10 +390,22 @@ void irq_set_hpet_legacy(struct hv *hv, bool on)
         return;
     }
     pit_get(hv, &p);
-    if (on != !!(p.flags & KVM_PIT_FLAGS_HPET_LEGACY)) {
-        pit_set_legacy(&p, on);
-        ioctl(hv->vm_fd, KVM_SET_PIT2, &p);
+    pit_set_legacy(&p, on);
+    ioctl(hv->vm_fd, KVM_SET_PIT2, &p);
+}
+
+/* The RTC's line may be high in this moment: left so, the HPET's edges would not be seen. */
+void irq_set_hpet_legacy(struct hv *hv, bool on)
+{
+    struct hv_irq *irq = &hv->irq;
+
+    pthread_mutex_lock(&irq->lock);
+    if (irq->hpet_legacy != on) {
+        irq->hpet_legacy = on;
+        input_set(hv, IRQ_FROM_RTC, IRQ_RTC, irq->rtc && !on);
+        pit_disconnect(hv, on);
     }
+    pthread_mutex_unlock(&irq->lock);
 }
 
 /* With the HPET flag set, KVM stops the PIT's timer; loading the state again starts it anew and
@@ -464,6 +482,7 @@ void irq_reset(struct hv *hv)
     pthread_mutex_lock(&irq->lock);
     memset(irq->held, 0, sizeof(irq->held));
     memset(irq->intx, 0, sizeof(irq->intx));
+    irq->rtc = irq->hpet_legacy = false;
     for (unsigned g = 0; g < IRQ_GSIS; g++) {
         irq->line[g] = 0;
         kvm_line(hv, g, 0);

@@ -9,6 +9,7 @@
 #define IRQ_PINS     24u
 #define IRQ_GSI_LINK 24u /* GSI of PCI link A; ISA IRQs and IOAPIC pins are GSIs 0..23 */
 #define IRQ_GSIS     28u
+#define IRQ_RTC      8u
 #define IRQ_SCI      9u
 
 /* Who holds an input; it is high while anybody holds it. INTX is XEN_DMOP_set_pci_intx_level. */
@@ -22,6 +23,8 @@ struct hv_irq {
     uint8_t line[IRQ_GSIS]; /* per GSI: level that KVM was told */
     uint8_t link_route[4];  /* ISA IRQ of PCI link A-D, 0 when off */
     uint8_t intx[32];       /* bit per pin of each device of bus 0: set_pci_intx_level */
+    bool rtc;               /* the RTC's own level: no part of the line in legacy replacement */
+    bool hpet_legacy;
     unsigned link_gsi[4];
     int wire_fd[CORE_WIRES];     /* irqfd bound to a wire, -1 */
     int resample_fd[CORE_WIRES]; /* for level wires */
@@ -53,7 +56,7 @@ int irq_inject_msi(struct hv *hv, uint64_t addr, uint32_t data);
 int irq_bind_wire(struct hv *hv, unsigned wire, int *fd, int *resample_fd);
 int irq_lower_wire(struct hv *hv, unsigned wire);
 
-/* HPET legacy replacement: the PIT's output is disconnected from IRQ 0. */
+/* HPET legacy replacement: PIT and RTC are disconnected from IRQ 0 and 8; levels come back. */
 void irq_set_hpet_legacy(struct hv *hv, bool on);
 
 /* The PIT stands still while the guest is stopped. `paused` is how long it was, in ns. */
