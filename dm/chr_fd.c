@@ -44,22 +44,21 @@ static void chr_fd_taken(struct chr_fd *c, size_t n)
 
 void chr_fd_flush(struct chr_fd *c)
 {
-    if (!c->used || c->blocked) {
-        return;
-    }
-    ssize_t n = c->out_fd >= 0 ? write(c->out_fd, c->out, c->used) : (ssize_t)c->used;
+    while (c->used && !c->blocked) {
+        ssize_t n = c->out_fd >= 0 ? write(c->out_fd, c->out, c->used) : (ssize_t)c->used;
 
-    if (n < 0 && errno == EINTR) {
-        return;
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 && errno == EAGAIN && !c->lossy) {
+            c->blocked = true;
+            chr_fd_rearm(c);
+            return;
+        }
+        /* A reader that has gone away must not stop the guest: the bytes are lost, as on an open
+         * wire. */
+        chr_fd_taken(c, n > 0 ? (size_t)n : c->used);
     }
-    if (n < 0 && errno == EAGAIN && !c->lossy) {
-        c->blocked = true;
-        chr_fd_rearm(c);
-        return;
-    }
-    /* A reader that has gone away must not stop the guest: the bytes are lost, as on an open wire.
-     */
-    chr_fd_taken(c, n < 0 ? c->used : (size_t)n);
 }
 
 static void chr_fd_idle(void *opaque)
