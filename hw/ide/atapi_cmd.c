@@ -96,13 +96,22 @@ static void inquiry(struct ide_drive *d, const uint8_t *packet)
     atapi_reply(d, 36, be16(packet + 3));
 }
 
+/* Whatever lies in a tray when it closes is a new medium (MMC-4): nobody saw it change. */
 static void tray_move(struct ide_drive *d, bool open)
 {
     struct ide *ide = d->ch->ide;
-    bool moved = d->s->tray_open != open;
 
+    if (d->s->tray_open == open) {
+        return;
+    }
     d->s->tray_open = open;
-    if (moved && ide->tray_moved) {
+    d->s->media_change = atapi_medium(d);
+    if (open) {
+        d->s->media_event = EVENT_MEDIA_REMOVAL;
+    } else if (atapi_medium(d)) {
+        d->s->media_event = EVENT_NEW_MEDIA;
+    }
+    if (ide->tray_moved) {
         ide->tray_moved(ide->tray_opaque, d->index, open);
     }
 }

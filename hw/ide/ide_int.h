@@ -204,6 +204,10 @@ void atapi_read(struct ide_drive *d, uint32_t lba, uint32_t blocks, uint16_t blo
 /* Makes a raw block of buf[at+16 .. at+16+2048). */
 void atapi_make_raw(struct ide_channel *ch, uint32_t at, uint64_t lba);
 
+/* Media events of GET EVENT STATUS NOTIFICATION. */
+#define EVENT_NEW_MEDIA     2u
+#define EVENT_MEDIA_REMOVAL 3u
+
 #define SENSE_NOT_READY       0x02u
 #define SENSE_MEDIUM_ERROR    0x03u
 #define SENSE_ILLEGAL_REQUEST 0x05u

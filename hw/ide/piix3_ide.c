@@ -220,7 +220,7 @@ static void medium_replace(struct ide_drive *d, struct blk *blk, bool open)
     d->blk = blk;
     d->s->tray_open = open;
     d->s->media_change = there ? 2 : 0;
-    d->s->media_event = there ? 2 : 3;
+    d->s->media_event = there ? EVENT_NEW_MEDIA : EVENT_MEDIA_REMOVAL;
     if (reading && ch->s->phase != IDE_PIO_IN) {
         atapi_check(d, SENSE_MEDIUM_ERROR, 0x11, 0x00);
     } else if (reading) {

@@ -241,8 +241,14 @@ static void test_tray(void)
     RUN(r, false, 0x00);
     g_assert_cmphex(atapi_sense(r, S, 0), ==, NO_MEDIUM);
     g_assert_cmpuint(RUN(r, true, 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 255), ==, 8);
+    g_assert_cmphex(reply[4], ==, 3); /* removed */
     g_assert_cmphex(reply[5], ==, 1);
     g_assert_cmpuint(RUN(r, true, 0x1b, 0, 0, 0, 3), ==, 0); /* closed */
+    g_assert_cmpuint(RUN(r, true, 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 255), ==, 8);
+    g_assert_cmphex(reply[4], ==, 2); /* new medium */
+    g_assert_cmphex(reply[5], ==, 2);
+    RUN(r, false, 0x00);
+    g_assert_cmphex(atapi_sense(r, S, 0), ==, NEW_MEDIUM);
     RUN(r, true, 0x00);
     g_assert_cmpuint(RUN(r, true, 0x1b, 0, 0, 0, 0x32), ==, 0); /* power condition: no tray */
     RUN(r, true, 0x00);
@@ -283,6 +289,43 @@ static void test_media_change(void)
     RUN(r, false, 0x00);
     g_assert_cmphex(atapi_sense(r, S, 0), ==, NEW_MEDIUM);
     RUN(r, true, 0x00);
+    rig_free(r);
+}
+
+/* The guest opens the tray, the host changes the disc, the guest closes the tray. */
+static void test_media_change_open(void)
+{
+    struct rig *r = rig_new("--c-");
+    struct blk *disc = &r->disk[2].blk;
+
+    g_assert_cmpuint(RUN(r, true, 0x1b, 0, 0, 0, 2), ==, 0);
+    g_assert_cmpint(ide_media_change(&r->ide, 2, NULL), ==, 0);
+    g_assert_cmpint(ide_tray_move(&r->ide, 2, true), ==, 0);
+    g_assert_cmpint(ide_media_change(&r->ide, 2, disc), ==, 0);
+    g_assert_cmpint(ide_tray_move(&r->ide, 2, true), ==, 0);
+    RUN(r, false, 0x00);
+    g_assert_cmphex(atapi_sense(r, S, 0), ==, NO_MEDIUM);
+    g_assert_cmpuint(RUN(r, true, 0x1b, 0, 0, 0, 3), ==, 0);
+    RUN(r, false, 0x00);
+    g_assert_cmphex(atapi_sense(r, S, 0), ==, NEW_MEDIUM);
+    RUN(r, true, 0x00);
+    rig_free(r);
+}
+
+/* An empty tray that closes has nothing new; that the disc is gone can still be polled. */
+static void test_tray_emptied(void)
+{
+    struct rig *r = rig_new("--c-");
+
+    g_assert_cmpuint(RUN(r, true, 0x1b, 0, 0, 0, 2), ==, 0);
+    g_assert_cmpint(ide_media_change(&r->ide, 2, NULL), ==, 0);
+    g_assert_cmpint(ide_tray_move(&r->ide, 2, true), ==, 0);
+    g_assert_cmpuint(RUN(r, true, 0x1b, 0, 0, 0, 3), ==, 0);
+    RUN(r, false, 0x00);
+    g_assert_cmphex(atapi_sense(r, S, 0), ==, NO_MEDIUM);
+    g_assert_cmpuint(RUN(r, true, 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 255), ==, 8);
+    g_assert_cmphex(reply[4], ==, 3);
+    g_assert_cmphex(reply[5], ==, 0);
     rig_free(r);
 }
 
@@ -381,6 +424,7 @@ static void test_tray_guest(void)
     RUN(r, true, 0x1b, 0, 0, 0, 3);
     g_assert_cmpuint(m.n, ==, 2);
     g_assert_false(m.open);
+    RUN(r, false, 0x00); /* the unit attention of a new medium */
     RUN(r, true, 0x1e, 0, 0, 0, 1);
     RUN(r, false, 0x1b, 0, 0, 0, 2); /* locked */
     g_assert_cmpuint(m.n, ==, 2);
@@ -403,6 +447,8 @@ int main(int argc, char **argv)
     g_test_add_func("/atapi/tray", test_tray);
     g_test_add_func("/atapi/empty", test_empty);
     g_test_add_func("/atapi/media-change", test_media_change);
+    g_test_add_func("/atapi/media-change-open", test_media_change_open);
+    g_test_add_func("/atapi/tray-emptied", test_tray_emptied);
     g_test_add_func("/atapi/tray-host", test_tray_host);
     g_test_add_func("/atapi/tray-guest", test_tray_guest);
     g_test_add_func("/atapi/media-error", test_media_error);
