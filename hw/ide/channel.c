@@ -30,10 +30,16 @@ struct ide_drive *ide_selected(struct ide_channel *ch)
 
 /* --- interrupt --- */
 
+/* The bus master sees the wire rise, be it for a new interrupt or because nIEN went (1.0). */
 void ide_irq_update(struct ide_channel *ch)
 {
-    ch->s->line = ch->s->intrq && !(ch->s->devctl & ATA_NIEN);
-    irq_set(&ch->irq, ch->s->line);
+    bool level = ch->s->intrq && !(ch->s->devctl & ATA_NIEN);
+
+    if (level && !ch->s->line) {
+        ch->s->bmis |= BMIS_INTR;
+    }
+    ch->s->line = level;
+    irq_set(&ch->irq, level);
 }
 
 static void interrupt_raise(struct ide_channel *ch)

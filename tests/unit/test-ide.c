@@ -197,6 +197,25 @@ static void test_pio_protocol(void)
     rig_free(r);
 }
 
+/* BM IDE 1.0: the status bit follows the rising wire, also when it rises because nIEN goes. */
+static void test_interrupt_bit(void)
+{
+    struct rig *r = rig_new("d");
+
+    outb(r, rig_control(P), SPEC_NIEN);
+    ata_issue(r, P, 0, 0x20, 7, 1);
+    rig_run(r);
+    g_assert_cmpint(r->line[0], ==, 0);
+    g_assert_cmphex(inb(r, RIG_BM + 2) & SPEC_BM_INTR, ==, 0);
+    outb(r, rig_control(P), 0);
+    g_assert_cmpint(r->line[0], ==, 1);
+    g_assert_cmphex(inb(r, RIG_BM + 2) & SPEC_BM_INTR, ==, SPEC_BM_INTR);
+    outb(r, RIG_BM + 2, SPEC_BM_INTR);
+    outb(r, rig_control(P), 0); /* no edge */
+    g_assert_cmphex(inb(r, RIG_BM + 2) & SPEC_BM_INTR, ==, 0);
+    rig_free(r);
+}
+
 static void test_data_widths(void)
 {
     struct rig *r = rig_new("d");
@@ -820,6 +839,7 @@ int main(int argc, char **argv)
     g_test_add_func("/ide/firmware-probe", test_firmware_probe);
     g_test_add_func("/ide/absent", test_absent);
     g_test_add_func("/ide/pio-protocol", test_pio_protocol);
+    g_test_add_func("/ide/interrupt-bit", test_interrupt_bit);
     g_test_add_func("/ide/data-widths", test_data_widths);
     g_test_add_func("/ide/read-256", test_read_256);
     g_test_add_func("/ide/write", test_write);
