@@ -243,7 +243,6 @@ static uint32_t rtc_alarm_distance(const struct rtc_state *s, uint64_t after)
     return 0;
 }
 
-/* Flags of what happened in (seen_ns, now]; counts delayed periodic interrupts. */
 /* Periodic ticks up to `t`; the difference of two counts. */
 static uint64_t rtc_beats(const struct rtc_state *s, uint64_t t)
 {
@@ -252,6 +251,7 @@ static uint64_t rtc_beats(const struct rtc_state *s, uint64_t t)
     return period ? (rtc_ticks(s, t) + TIME_BASE_HZ - s->phase) / period : 0;
 }
 
+/* Flags of what happened in (seen_ns, now]; counts delayed periodic interrupts. */
 static uint8_t rtc_events(struct rtc_state *s, uint64_t now)
 {
     uint8_t events = 0;
