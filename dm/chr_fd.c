@@ -15,11 +15,17 @@ static bool chr_fd_two(const struct chr_fd *c)
     return c->fd != c->out_fd;
 }
 
+/* How many bytes of input the device takes now. */
+static size_t chr_fd_room(const struct chr_fd *c)
+{
+    return c->front && c->front->can_receive && !c->ended ? c->front->can_receive(c->front->opaque)
+                                                          : 0;
+}
+
 /* What to wait for follows from what both sides can do now; nothing is watched that would spin. */
 static void chr_fd_rearm(struct chr_fd *c)
 {
-    bool input = c->front && c->front->can_receive && c->front->can_receive(c->front->opaque) > 0;
-    uint32_t in = input ? (uint32_t)EPOLLIN : 0;
+    uint32_t in = chr_fd_room(c) ? (uint32_t)EPOLLIN : 0;
     uint32_t out = c->blocked ? (uint32_t)EPOLLOUT : 0;
 
     if (c->pollable) {
@@ -70,6 +76,7 @@ static size_t chr_fd_write(void *opaque, const uint8_t *buf, size_t len)
 {
     struct chr_fd *c = opaque;
 
+    c->starved = false; /* it is here, and learns of room by what is returned */
     if (c->used >= CHR_FD_BUFFER / 2) {
         chr_fd_flush(c);
     }
@@ -82,38 +89,70 @@ static size_t chr_fd_write(void *opaque, const uint8_t *buf, size_t len)
     return n;
 }
 
-/* False at the end of input. */
-static bool chr_fd_input(struct chr_fd *c)
+/* The device may have less room than when input was asked for. */
+static void chr_fd_input(struct chr_fd *c)
 {
     uint8_t buf[INPUT_CHUNK];
-    size_t room = c->front->can_receive(c->front->opaque);
-    ssize_t n = read(c->fd, buf, room < sizeof(buf) ? room : sizeof(buf));
+    size_t room = chr_fd_room(c);
 
+    if (!room) {
+        return;
+    }
+    ssize_t n = read(c->fd, buf, room < sizeof(buf) ? room : sizeof(buf));
     if (n > 0) {
         c->front->receive(c->front->opaque, buf, (size_t)n);
-        return true;
+    } else if (n == 0 || (errno != EINTR && (errno != EAGAIN || c->hung_up))) {
+        c->ended = true;
     }
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return true;
-    }
-    if (c->listen_fd < 0) {
-        c->front = NULL;
-    }
-    return false;
+}
+
+/* Output of a stream in two parts goes on. */
+static void chr_fd_unwatch(struct chr_fd *c)
+{
+    loop_remove(c->loop, c->fd);
+    c->pollable = false;
+    c->blocked = c->blocked && chr_fd_two(c);
 }
 
 /* The other end is gone: a server waits for the next. */
 static void chr_fd_closed(struct chr_fd *c)
 {
-    loop_remove(c->loop, c->fd);
-    c->pollable = false;
-    c->blocked = false;
+    chr_fd_unwatch(c);
+    c->hung_up = false;
     if (c->listen_fd >= 0) {
         close(c->fd);
         c->fd = c->out_fd = -1;
+        c->ended = false;
         chr_fd_taken(c, c->used);
         loop_modify(c->loop, c->listen_fd, EPOLLIN);
     }
+}
+
+/* After a hang-up: as much as the device takes of what there still is. */
+static void chr_fd_drain(void *opaque)
+{
+    struct chr_fd *c = opaque;
+
+    while (c->hung_up && chr_fd_room(c)) {
+        chr_fd_input(c);
+    }
+    if (c->hung_up && (c->ended || !c->front)) {
+        chr_fd_closed(c);
+    }
+}
+
+/*
+ * What was sent before is read when the device asks for it: watched any longer, the descriptor
+ * would only report the hang-up again and again. A server's next client need not wait for that.
+ */
+static void chr_fd_hung_up(struct chr_fd *c)
+{
+    chr_fd_unwatch(c);
+    c->hung_up = true;
+    if (c->listen_fd >= 0) {
+        loop_modify(c->loop, c->listen_fd, EPOLLIN);
+    }
+    chr_fd_drain(c);
 }
 
 static void chr_fd_ready(void *opaque, uint32_t events)
@@ -124,11 +163,13 @@ static void chr_fd_ready(void *opaque, uint32_t events)
         c->blocked = false;
         chr_fd_flush(c);
     }
-    if ((events & EPOLLIN) && c->front && !chr_fd_input(c) && c->listen_fd >= 0) {
-        chr_fd_closed(c);
+    if (events & EPOLLIN) {
+        chr_fd_input(c);
+    } else if (events & (EPOLLHUP | EPOLLERR)) {
+        chr_fd_hung_up(c);
         return;
     }
-    if (!(events & EPOLLIN) && (events & (EPOLLHUP | EPOLLERR))) {
+    if (c->ended && c->listen_fd >= 0) {
         chr_fd_closed(c);
         return;
     }
@@ -150,7 +191,12 @@ static void chr_fd_out_ready(void *opaque, uint32_t events)
 
 static void chr_fd_accept_input(void *opaque)
 {
-    chr_fd_rearm(opaque);
+    struct chr_fd *c = opaque;
+
+    chr_fd_rearm(c);
+    if (c->hung_up) { /* not now: the device is in the middle of something */
+        loop_defer(c->loop, chr_fd_drain, c);
+    }
 }
 
 /* Regular files cannot be polled and need not. */
@@ -185,6 +231,9 @@ static void chr_fd_accept(void *opaque, uint32_t events)
 
     if (fd < 0) {
         return;
+    }
+    if (c->hung_up) {
+        chr_fd_closed(c);
     }
     if (c->fd >= 0 || chr_fd_open(c, fd, fd)) {
         close(fd);

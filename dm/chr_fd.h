@@ -22,6 +22,8 @@ struct chr_fd {
     bool lossy;    /* what the descriptor does not take is lost, not held back */
     bool pollable; /* regular files are not: always ready */
     bool out_pollable;
+    bool ended;   /* no more input comes */
+    bool hung_up; /* the other end is gone; what it sent may wait here for the device */
     bool blocked; /* the descriptor takes no more for now */
     bool starved; /* the device waits for room */
     size_t used;
