@@ -70,6 +70,8 @@ void machine_cont(struct machine *m);
 
 /* Returns when the guest clock stands still and nothing is in flight. */
 void machine_stop(struct machine *m);
+/* Answers what vCPUs that are stopped still wait for. Not from within a request. */
+void machine_serve(struct machine *m);
 
 /* Platform reset of all devices; run state stays. */
 void machine_reset(struct machine *m);

@@ -8,6 +8,8 @@
 #include "machine.h"
 #include "monitor.h"
 
+#define SERVE_MAX 1024u /* a hostile hypervisor never comes to an end */
+
 const char *machine_status(const struct machine *m)
 {
     if (m->loop->running) {
@@ -32,6 +34,12 @@ void machine_drain(struct machine *m)
         if (!block_ring_poll(m->ring)) {
             block_ring_wait(m->ring);
         }
+    }
+}
+
+void machine_serve(struct machine *m)
+{
+    for (unsigned i = 0; i < SERVE_MAX && m->loop->running && m->t->ops->poll(m->t); i++) {
     }
 }
 

@@ -36,6 +36,7 @@ QMP_COMMAND(cmd_stop)
 {
     struct monitor *mon = opaque;
 
+    machine_serve(mon->machine);
     runstate_stop(mon->machine, NULL);
     machine_stop(mon->machine);
     machine_flush_consoles(mon->machine);

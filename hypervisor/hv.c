@@ -143,7 +143,6 @@ void hv_cont(struct hv *hv)
     pthread_mutex_lock(&hv->run.lock);
     thaw = !hv->run.was_running;
     hv->run.was_running = true;
-    hv->run.reason = HV_REASON_NONE;
     pthread_mutex_unlock(&hv->run.lock);
     if (thaw) {
         clocks_thaw(hv);
@@ -222,6 +221,16 @@ static void wait_parked(struct hv *hv)
     }
 }
 
+/* What the guest asked for, or fell into, before its reset is history. */
+static void forget_end(struct hv *hv)
+{
+    pthread_mutex_lock(&hv->run.lock);
+    if (hv->run.reason != HV_REASON_DM_GONE) {
+        hv->run.reason = HV_REASON_NONE;
+    }
+    pthread_mutex_unlock(&hv->run.lock);
+}
+
 static int build(struct hv *hv, char *err, size_t errlen)
 {
     struct kvm_regs regs;
@@ -251,6 +260,7 @@ int hv_reset(struct hv *hv)
 
     hv_stop(hv);
     wait_parked(hv);
+    forget_end(hv);
     chips_reset(hv);
     irq_reset(hv); /* after the chips, which lower their lines */
     route_reset(hv);

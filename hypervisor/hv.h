@@ -10,6 +10,8 @@
  *   mem.lock     memory map and KVM slots
  *   chip[].lock  one chip's registers and clock
  *   irq.lock     line levels and GSI routes
+ *   chips.timer_lock  alarms of the chips; taken inside chip[].lock
+ *   params_lock  HVM parameters and the store; innermost
  *   route.drain_lock  one drains KVM's coalesced ring; a vCPU may wait for the device model in it
  *   route.post_lock   producers of buffered rings
  *   route.lock        (rwlock) the ioreq servers' ranges and the posted ranges

@@ -210,13 +210,21 @@ static int slot_create(struct hv *hv, const struct mem_slot *s)
         if (hv->mem.slot[id].len) {
             continue;
         }
+        uint8_t *dirty = NULL;
+
+        if (s->flags & KVM_MEM_LOG_DIRTY_PAGES) {
+            dirty = calloc((size_t)(s->len / CORE_PAGE / 64 + 1), sizeof(uint64_t));
+            if (!dirty) {
+                return -ENOMEM;
+            }
+        }
         int err = slot_set(hv, id, s);
 
-        if (!err) {
+        if (err) {
+            free(dirty);
+        } else {
             hv->mem.slot[id] = *s;
-            if (s->flags & KVM_MEM_LOG_DIRTY_PAGES) {
-                hv->mem.dirty[id] = calloc(1, (size_t)(s->len / CORE_PAGE / 64 + 1) * 8);
-            }
+            hv->mem.dirty[id] = dirty;
         }
         return err;
     }

@@ -51,7 +51,7 @@ struct hv;
 
 /* RAM for the configured size; dies with one line when the host has too little. */
 void mem_create(struct hv *hv);
-/* RAM zeroed, the device model's pieces taken away. */
+/* RAM zeroed. The device model's pieces stay: its own reset moves them. */
 void mem_reset(struct hv *hv);
 
 /* A host pointer to guest RAM (never ROM, video memory or registers) at [gpa, gpa+len), wholly

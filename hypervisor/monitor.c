@@ -144,15 +144,18 @@ static void tell_shutdown(struct monitor *m)
     if (read(hv->run.notify_fd, &count, sizeof(count)) < 0) {
         return;
     }
+    pthread_mutex_lock(&hv->run.lock);
+    reason = hv->run.reason;
+    pthread_mutex_unlock(&hv->run.lock);
+    if (reason == HV_REASON_NONE) {
+        return; /* told already, or a reset made it history */
+    }
     hv_stop(hv);
     pthread_mutex_lock(&hv->run.lock);
     reason = hv->run.reason;
     hv->run.reason = HV_REASON_NONE;
     memcpy(detail, hv->run.detail, sizeof(detail));
     pthread_mutex_unlock(&hv->run.lock);
-    if (reason == HV_REASON_NONE) {
-        return;
-    }
     JsonObject *data = json_object_new();
 
     json_object_set_string_member(data, "reason", hv_reason_name(reason));

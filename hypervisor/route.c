@@ -7,6 +7,7 @@
 
 #include <sched.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "post.h"
 
@@ -277,4 +278,8 @@ void route_create(struct hv *hv)
 void route_dm_gone(struct hv *hv)
 {
     atomic_store(&hv->route.dm_gone, true);
+    for (unsigned i = 0; i < hv->nvcpus; i++) {
+        eventfd_write(hv->vcpu[i].wake_fd,
+                      1); /* a signal may come before its sleep, this does not get lost */
+    }
 }

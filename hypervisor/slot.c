@@ -242,6 +242,10 @@ void slot_call(struct vcpu *vcpu, struct ioreq_server *s, struct access *a, bool
         a->is_ptr = true;
         a->data = CORE_BOUNCE_GPA + (uint64_t)vcpu->id * CORE_PAGE;
     }
+    if (atomic_load(&hv->run.abandon)) {
+        access_all_ones(a); /* the slot may still hold what was given up */
+        return;
+    }
     if (atomic_load(&hv->route.dm_gone)) {
         hold_without_dm(vcpu, posted);
         access_all_ones(a);

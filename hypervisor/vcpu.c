@@ -188,7 +188,8 @@ static void *vcpu_main(void *opaque)
     struct hv *hv = vcpu->hv;
 
     while (!atomic_load(&hv->run.quit)) {
-        if (!atomic_load(&hv->run.stop)) {
+        /* A kick while it waited at a slot: parking takes it back, even if the stop is over. */
+        if (!atomic_load(&hv->run.stop) && !vcpu->run->immediate_exit) {
             vcpu_enter(vcpu);
         } else if (vcpu->pending) {
             vcpu->run->immediate_exit = 1;

@@ -175,7 +175,8 @@ void console_poll(const struct console *c, struct pollfd *p)
     p[P_DM].fd = c->ours;
     p[P_DM].events =
         (short)((c->to_host->len < ENOUGH ? POLLIN : 0) | (c->to_guest->len > 0 ? POLLOUT : 0));
-    if (c->in >= 0 && c->to_guest->len < CHUNK && c->ours >= 0) {
+    /* A terminal is always read, lest a guest that reads nothing takes Ctrl-A x away. */
+    if (c->in >= 0 && (c->to_guest->len < CHUNK || c->escape) && c->ours >= 0) {
         p[P_IN] = (struct pollfd){.fd = c->in, .events = c->in_ended ? 0 : POLLIN};
     }
     if (c->out >= 0 && c->to_host->len > 0) {
@@ -293,7 +294,7 @@ static bool in_read(struct console *c)
             }
         } else if (c->escape && buf[i] == ESCAPE) {
             c->escaped = true;
-        } else {
+        } else if (!c->escape || c->to_guest->len < CHUNK) {
             g_byte_array_append(c->to_guest, &buf[i], 1);
         }
     }

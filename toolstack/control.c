@@ -39,14 +39,18 @@ static JsonNode *do_status(void *opaque, JsonObject *args, struct qmp_fds *in, s
 static JsonNode *do_stop(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
                          GError **error)
 {
-    guest_stop(opaque, error);
+    struct guest *g = opaque;
+    g->paused = guest_stop(g, error);
     return NULL;
 }
 
 static JsonNode *do_cont(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
                          GError **error)
 {
-    guest_cont(opaque, error);
+    struct guest *g = opaque;
+    if (guest_cont(g, error)) {
+        g->paused = false;
+    }
     return NULL;
 }
 

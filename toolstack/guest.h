@@ -85,6 +85,7 @@ struct guest {
     struct console *console[MAX_SERIALS + 1]; /* COM1, COM2, debug port; NULL: none */
     struct ending ending;
     bool running;
+    bool paused;        /* by a command: stays it, also over a reset */
     bool up;            /* both halves were told to go */
     bool reset_wanted;  /* the core told so; the monitor's loop acts on it */
     bool debug_exit;    /* the core stopped at the debug-exit port */

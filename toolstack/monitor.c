@@ -114,7 +114,7 @@ bool guest_reset(struct guest *g, GError **error)
 {
     g->reset_wanted = false;
     return call(&g->dm, "system_reset", error) && call(&g->hv, "system_reset", error) &&
-           guest_cont(g, error);
+           (g->paused || guest_cont(g, error));
 }
 
 /* What the halves tell. Only noted here, since it may come in the middle of a command. */

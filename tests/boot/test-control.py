@@ -10,8 +10,8 @@ import select
 import subprocess
 import time
 
-from harness import (CLEAVE, PATIENCE, SETTING, Guest, Qmp, cleave, equal, guest_disk, run_base,
-                     test, tests_main, wait_for, work_dir)
+from harness import (CLEAVE, PATIENCE, QUICK, SETTING, Guest, Qmp, cleave, equal, guest_disk,
+                     run_base, test, tests_main, wait_for, work_dir)
 import pixels
 
 
@@ -78,6 +78,42 @@ def pause_twice():
                 cleave(command, guest.name)
             now = ticks(guest)[-1]
             wait_for(lambda: ticks(guest)[-1] > now + 3, 10, "ticks")
+
+
+def reads(guest):
+    """How often the guest has read a port."""
+    data = json.loads(cleave("stats", guest.name, "--json")[1])
+    return data["exits"]["pio-in"]
+
+
+@test
+def pause_in_request():
+    """pauses that come while a request is on its way lose neither it nor the vCPU"""
+    with work_dir() as work:
+        with Guest(guest_disk(work, "poll")) as guest:
+            guest.wait_serial("poll", 40)
+            for _ in range(3 if QUICK else 30):
+                for _ in range(5):
+                    guest.control().call("stop")
+                    guest.control().call("cont")
+                before = reads(guest)
+                wait_for(lambda before=before: reads(guest) > before, 10, "progress")
+
+
+@test
+def reset_while_paused():
+    """a guest that is reset while it is paused stays paused, and starts anew afterwards"""
+    with work_dir() as work:
+        with Guest(guest_disk(work, "poll")) as guest:
+            guest.wait_serial("poll", 40)
+            guest.control().call("stop")
+            guest.control().call("system_reset")
+            assert "paused" in cleave("list")[1]
+            before = reads(guest)
+            time.sleep(1)
+            equal(reads(guest), before, "port reads of a paused guest")
+            guest.control().call("cont")
+            guest.wait_serial("(?s)poll.*poll", 40)
 
 
 @test

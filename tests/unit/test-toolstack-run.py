@@ -413,6 +413,20 @@ def test_reset(w):
                          "hv cont", "dm quit", "hv quit"])
 
 
+def test_reset_while_paused(w):
+    p = w.start(hv={"stop": [["event", "SHUTDOWN", {"reason": "reset"}]]})
+    w.wait_running()
+    w.command("pause", w.name)
+    for _ in range(200):
+        if "hv system_reset" in w.commands():
+            break
+        time.sleep(0.02)
+    w.command("destroy", w.name)
+    p.communicate(timeout=20)
+    equal(w.commands(), ["dm cont", "hv cont", "hv stop", "dm stop", "dm system_reset",
+                         "hv system_reset", "dm quit", "hv quit"])
+
+
 def test_timeout(w):
     began = time.monotonic()
     _, err = w.run("--timeout", "4", status=124)
@@ -558,6 +572,19 @@ def test_terminal(w):
     os.write(t.master, b"\x01x")
     equal(t.process.wait(20), 0)
     t.restored()
+    t.close()
+    w.nothing_left()
+
+
+def test_terminal_guest_deaf(w):
+    t = Terminal(w, dm={"cont": [["serial", "ready"]]})
+    t.expect(b"ready")
+    for _ in range(200):  # far more than any socket or buffer takes
+        if not select.select([], [t.master], [], 5)[1]:
+            raise AssertionError("the terminal is no longer read")
+        os.write(t.master, b"x" * 4000)
+    os.write(t.master, b"\x01x")
+    equal(t.process.wait(20), 0)
     t.close()
     w.nothing_left()
 

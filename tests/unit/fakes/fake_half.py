@@ -5,7 +5,8 @@
 "signal": n            kills itself with that signal before it is up
 "mute": true           never answers
 "noise": text          a line on standard error while it starts
-"cont": [step, ...]    done after the first cont; "again": after the later ones. A step is
+"cont": [step, ...]    done after the first cont; "again": after the later ones; "stop": after
+                       each stop. A step is
                        ["sleep", s], ["event", name, data], ["serial", text], ["echo"],
                        ["die", signal], ["exit", status]
 "quit": status         exit status of quit
@@ -112,6 +113,8 @@ class Half:
         if name == "cont":
             self.conts += 1
             self.steps(self.plan.get("cont" if self.conts == 1 else "again", []))
+        if name == "stop":
+            self.steps(self.plan.get("stop", []))
 
     def run(self):
         if self.plan.get("mute"):
