@@ -27,6 +27,15 @@ static JsonObject *action_data(const char *action)
     return data;
 }
 
+/* Under a hypervisor the toolstack decides what the end of a guest means. */
+static void domain_end(struct machine *m, unsigned reason)
+{
+    if (!m->ended) {
+        m->ended = true;
+        m->t->ops->shutdown(m->t, reason);
+    }
+}
+
 /* --- stop, cont, reset, end --- */
 
 void runstate_stop(struct machine *m, const char *why)
@@ -69,6 +78,10 @@ void runstate_reset(struct machine *m, bool guest, const char *reason)
 {
     bool running = m->loop->running;
 
+    if (m->o->accel == ACCEL_XEN) { /* a new domain, with a device model of its own */
+        domain_end(m, SHUTDOWN_reboot);
+        return;
+    }
     if (m->o->no_reboot) {
         runstate_end(m, guest, reason);
         return;
@@ -174,16 +187,6 @@ void runstate_tray_moved(void *opaque, const struct drive *d, bool open)
     monitor_event(m->monitor, "DEVICE_TRAY_MOVED", data);
 }
 
-/* Under a hypervisor the toolstack decides what a crash means. */
-static void crashed(struct machine *m)
-{
-    monitor_event(m->monitor, "GUEST_PANICKED", action_data("run"));
-    if (!m->ended) {
-        m->ended = true;
-        m->t->ops->shutdown(m->t, SHUTDOWN_crash);
-    }
-}
-
 static void panicked(struct machine *m)
 {
     enum dm_panic action = m->o->panic_action;
@@ -209,7 +212,8 @@ void runstate_panicked(void *opaque, uint8_t bits)
     struct machine *m = opaque;
 
     if ((bits & PVPANIC_PANICKED) && m->o->accel == ACCEL_CLEAVE) {
-        crashed(m);
+        monitor_event(m->monitor, "GUEST_PANICKED", action_data("run"));
+        domain_end(m, SHUTDOWN_crash);
     } else if (bits & PVPANIC_PANICKED) {
         panicked(m);
     } else {

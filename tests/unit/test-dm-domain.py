@@ -250,6 +250,19 @@ def shutdowns():
             equal(d.config_get(0, 0, 0), 0x12378086, "still there")
 
 
+@test
+def reset_by_monitor():
+    """system_reset is the toolstack's, which makes a new domain; this one is served until then"""
+    with Domain() as d, Model(d) as m:
+        m.running()
+        q = m.qmp()
+        q.command("system_reset")
+        q.command("system_reset")
+        equal(m.log().count("shutdown 1"), 1, "shutdowns")
+        equal(q.command("query-status")["running"], True, "running")
+        equal(d.config_get(0, 0, 0), 0x12378086, "still there")
+
+
 def sector_disk(d):
     path = d.dir / "disk"
     path.write_bytes(b"".join(struct.pack("<I", n) * 128 for n in range(2048)))
