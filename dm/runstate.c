@@ -211,7 +211,7 @@ void runstate_panicked(void *opaque, uint8_t bits)
 {
     struct machine *m = opaque;
 
-    if ((bits & PVPANIC_PANICKED) && m->o->accel == ACCEL_CLEAVE) {
+    if ((bits & PVPANIC_PANICKED) && m->o->accel != ACCEL_QTEST) {
         monitor_event(m->monitor, "GUEST_PANICKED", action_data("run"));
         domain_end(m, SHUTDOWN_crash);
     } else if (bits & PVPANIC_PANICKED) {
@@ -242,7 +242,7 @@ void runstate_watchdog(void *opaque)
         monitor_event(m->monitor, "POWERDOWN", NULL);
         break;
     case DM_WATCHDOG_POWEROFF:
-        if (m->o->accel == ACCEL_CLEAVE) {
+        if (m->o->accel != ACCEL_QTEST) {
             power_request(&m->pc.hw.power, POWER_OFF, 0);
         } else {
             m->loop->quit = true;

@@ -263,6 +263,21 @@ def reset_by_monitor():
         equal(d.config_get(0, 0, 0), 0x12378086, "still there")
 
 
+@test
+def panic_and_watchdog():
+    """a crash and a watchdog's power-off are the toolstack's, too"""
+    with Domain() as d, Model(d, "-device", "pvpanic") as m:
+        m.running()
+        d.outb(0x505, 1)
+        assert "shutdown 3" in m.log(), m.log()
+        equal(d.config_get(0, 0, 0), 0x12378086, "still there")
+    with Domain() as d, Model(d, "-device", "ib700", "-watchdog-action", "poweroff") as m:
+        m.running()
+        d.outb(0x443, 15)  # 0 s
+        until(lambda: "shutdown 0" in m.log() or m.process.poll() is not None, "power-off")
+        equal(d.config_get(0, 0, 0), 0x12378086, "still there")
+
+
 def sector_disk(d):
     path = d.dir / "disk"
     path.write_bytes(b"".join(struct.pack("<I", n) * 128 for n in range(2048)))
