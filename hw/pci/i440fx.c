@@ -165,6 +165,7 @@ static void i440fx_resume(struct device *dev)
 {
     struct i440fx *d = (struct i440fx *)dev;
 
+    d->pci.wmask[SMRAM] = SMRAM_WMASK; /* whatever it holds, the guest once wrote */
     pci_function_resume(&d->pci);
     shadow_update(d);
     smram_update(d);

@@ -27,6 +27,7 @@
 #define PCI_BAR0           0x10
 #define PCI_ROM            0x30
 #define PCI_INTERRUPT_LINE 0x3c
+#define PCI_INTERRUPT_PIN  0x3d
 
 #define PCI_BAR_IO_SPACE     0x1u
 #define PCI_BAR_PREFETCHABLE 0x8u
@@ -79,19 +80,41 @@ static void intx_update_all(struct pci_bus *bus)
     }
 }
 
-void pci_set_intx(struct pci_function *fn, unsigned pin, int level)
+/* Interrupt status tells what the function asserts, may it or not (chapter 6.2.3). */
+static void intx_status_update(struct pci_function *fn)
 {
-    struct pci_bus *bus = fn->bus;
-    uint32_t *levels = &bus->s->intx_level[fn->devfn >> 3];
-    uint32_t bit = intx_bit(fn->devfn, pin & 3);
     uint32_t all = 0xfu << ((fn->devfn & 7) * 4);
 
-    *levels = level ? *levels | bit : *levels & ~bit;
     fn->s->config[PCI_STATUS] &= (uint8_t)~PCI_STATUS_INTX;
-    if (*levels & all) {
+    if (fn->bus->s->intx_level[fn->devfn >> 3] & all) {
         fn->s->config[PCI_STATUS] |= PCI_STATUS_INTX;
     }
-    intx_update(bus, fn->devfn >> 3);
+}
+
+void pci_set_intx(struct pci_function *fn, unsigned pin, int level)
+{
+    uint32_t *levels = &fn->bus->s->intx_level[fn->devfn >> 3];
+    uint32_t bit = intx_bit(fn->devfn, pin & 3);
+
+    *levels = level ? *levels | bit : *levels & ~bit;
+    intx_status_update(fn);
+    intx_update(fn->bus, fn->devfn >> 3);
+}
+
+/* In a loaded state pins may be up that no function has. */
+static void intx_repair(struct pci_bus *bus)
+{
+    for (unsigned device = 0; device < 32; device++) {
+        uint32_t pins = 0;
+
+        for (unsigned f = 0; f < 8; f++) {
+            const struct pci_function *fn = bus->function[PCI_DEVFN(device, f)];
+            uint8_t pin = fn ? fn->reset_config[PCI_INTERRUPT_PIN] : 0;
+
+            pins |= pin >= 1 && pin <= 4 ? intx_bit((uint8_t)f, pin - 1) : 0;
+        }
+        bus->s->intx_level[device] &= pins;
+    }
 }
 
 /* --- BARs --- */
@@ -334,8 +357,21 @@ void pci_function_reset(struct pci_function *fn)
     intx_update(fn->bus, fn->devfn >> 3);
 }
 
+/* A loaded state may differ from ours where neither guest nor device can change anything. */
+static void config_repair(struct pci_function *fn)
+{
+    for (unsigned i = 0; i < PCI_CONFIG_SIZE; i++) {
+        uint8_t own = fn->wmask[i] | fn->w1c[i];
+        uint8_t *reg = &fn->s->config[i];
+
+        *reg = (uint8_t)((*reg & own) | (fn->reset_config[i] & ~own));
+    }
+    intx_status_update(fn);
+}
+
 void pci_function_resume(struct pci_function *fn)
 {
+    config_repair(fn);
     function_map(fn);
     intx_update(fn->bus, fn->devfn >> 3);
 }
@@ -423,7 +459,10 @@ static int pci_bus_check(const void *state)
 
 static void pci_bus_resume(struct device *dev)
 {
-    intx_update_all((struct pci_bus *)dev);
+    struct pci_bus *bus = (struct pci_bus *)dev;
+
+    intx_repair(bus);
+    intx_update_all(bus);
 }
 
 static const struct device_class pci_bus_class = {

@@ -48,11 +48,13 @@ struct pci_bus;
 
 /*
  * A function. The device embeds it, points `s` at the pci_function_state inside its own state,
- * fills devfn, reset_config, wmask, w1c and bar[], then calls pci_add().
+ * fills devfn, reset_config, wmask, w1c and bar[], then calls pci_add(). Interrupt pin (3Dh) of
+ * reset_config says which pin pci_set_intx() drives.
  *
  * A guest write of a byte changes the bits in wmask, clears the bits in w1c that it writes as one,
- * and keeps the rest. pci_add() sets the masks of command, status, BARs, ROM BAR and interrupt line
- * by itself.
+ * and keeps the rest, which is as in reset_config for ever (a resume puts it back, so that a device
+ * does not change it either). pci_add() sets the masks of command, status, BARs, ROM BAR and
+ * interrupt line by itself.
  *
  * config_written, optional, is called after a write changed [off, off+size), with BARs already
  * remapped.

@@ -10,6 +10,7 @@
 #define SPEC_STATUS   0x06
 #define SPEC_BAR(n)   (0x10 + 4 * (n))
 #define SPEC_ROM      0x30
+#define SPEC_PIN      0x3d
 #define SPEC_CMD_IO   0x0001
 #define SPEC_CMD_MEM  0x0002
 #define SPEC_CMD_INTX 0x0400 /* disable */
@@ -64,6 +65,7 @@ static void card_add(struct rig *r, struct card *c)
     c->pci.bar[PCI_ROM_BAR] =
         (struct pci_bar){.kind = PCI_BAR_ROM, .size = 0x10000, .area = &c->rom};
     pci_set_ids(&c->pci, 0x1234, 0x5678, 0x9a, 0x020000);
+    c->pci.reset_config[SPEC_PIN] = 1;
     g_assert_cmpint(pci_add(&r->pci, &c->pci), ==, 0);
     rig_reset(r);
     pci_function_reset(&c->pci);
@@ -262,6 +264,7 @@ static void test_intx(void)
 
     rig_init(&r);
     card_add(&r, &c);
+    second.reset_config[SPEC_PIN] = 1;
     g_assert_cmpint(pci_add(&r.pci, &second), ==, 0);
     pci_function_reset(&second);
     pci_set_intx(&c.pci, 0, 1);
@@ -279,6 +282,43 @@ static void test_intx(void)
     g_assert_cmpint(r.wire[wire], ==, 1);
     pci_function_reset(&second);
     g_assert_cmpint(r.wire[wire], ==, 0);
+    rig_destroy(&r);
+}
+
+/* A loaded header that no guest can have made is ours again; what guests write stays. */
+static void test_load_header(void)
+{
+    struct rig r;
+    struct card c;
+
+    rig_init(&r);
+    card_add(&r, &c);
+    rig_cfg_write(&r, CARD, SPEC_BAR(0), 4, 0xc000);
+    rig_cfg_write(&r, CARD, SPEC_COMMAND, 2, SPEC_CMD_IO);
+    pci_put32(c.state.config, 0x00, 0xdeadbeef);
+    pci_put32(c.state.config, 0x08, 0xffffffff);
+    c.state.config[SPEC_BAR(0)] = 0x0e;     /* address bits 3-1 below the size, no I/O bit */
+    c.state.config[SPEC_STATUS] = 0xff;     /* capabilities, interrupt */
+    c.state.config[SPEC_STATUS + 1] = 0x81; /* errors that a guest clears */
+    r.pci.s->intx_level[5] = 0xe;           /* pins B to D */
+    r.pci.s->intx_level[6] = UINT32_MAX;    /* nobody is there */
+    arena_resume(&r.w.arena);
+    pci_function_resume(&c.pci);
+    g_assert_cmphex(rig_cfg_read(&r, CARD, 0x00, 4), ==, 0x56781234);
+    g_assert_cmphex(rig_cfg_read(&r, CARD, 0x08, 4), ==, 0x0200009a);
+    g_assert_cmphex(rig_cfg_read(&r, CARD, SPEC_BAR(0), 4), ==, 0xc001);
+    g_assert_cmphex(rig_cfg_read(&r, CARD, SPEC_STATUS, 2), ==, 0x8100);
+    g_assert_cmphex(rig_cfg_read(&r, CARD, SPEC_COMMAND, 2), ==, SPEC_CMD_IO);
+    g_assert_cmphex(rig_inb(&r, 0xc003), ==, 0x43);
+    for (unsigned wire = 0; wire < RIG_WIRES; wire++) {
+        g_assert_cmpint(r.wire[wire], ==, 0);
+    }
+    g_assert_cmphex(r.pci.s->intx_level[5] | r.pci.s->intx_level[6], ==, 0);
+    r.pci.s->intx_level[5] = 1;
+    arena_resume(&r.w.arena);
+    pci_function_resume(&c.pci);
+    g_assert_cmpint(r.wire[5 * 4], ==, 1);
+    g_assert_cmphex(rig_cfg_read(&r, CARD, SPEC_STATUS, 2), ==, 0x8100 | SPEC_STS_INTX);
     rig_destroy(&r);
 }
 
@@ -460,6 +500,10 @@ static void test_smram(void)
     g_assert_cmphex(rig_cfg_read(&h.r, 0, SPEC_SMRAM, 1), ==, 0x1a);
     rig_cfg_write(&h.r, 0, SPEC_SMRAM, 1, 0x40);
     g_assert_cmphex(rig_cfg_read(&h.r, 0, SPEC_SMRAM, 1), ==, 0x1a);
+    arena_resume(&h.r.w.arena); /* a successor has it locked, too */
+    g_assert_cmphex(rig_cfg_read(&h.r, 0, SPEC_SMRAM, 1), ==, 0x1a);
+    rig_cfg_write(&h.r, 0, SPEC_SMRAM, 1, 0x40);
+    g_assert_cmphex(rig_cfg_read(&h.r, 0, SPEC_SMRAM, 1), ==, 0x1a);
     rig_reset(&h.r);
     g_assert_cmphex(rig_cfg_read(&h.r, 0, SPEC_SMRAM, 1), ==, 0x02);
     rig_cfg_write(&h.r, 0, SPEC_SMRAM, 1, 0x48);
@@ -602,6 +646,7 @@ int main(int argc, char **argv)
     g_test_add_func("/catalogue/PCI-04/moves", test_bar_moves);
     g_test_add_func("/pci/bar/bad-sizes", test_bad_bars);
     g_test_add_func("/pci/intx", test_intx);
+    g_test_add_func("/pci/load-header", test_load_header);
     g_test_add_func("/i440fx/ids", test_host_ids);
     g_test_add_func("/i440fx/flash", test_flash);
     g_test_add_func("/i440fx/pam", test_pam);
