@@ -53,6 +53,7 @@ void runstate_cont(struct machine *m)
     bool running = m->loop->running;
 
     m->run.stopped = NULL;
+    m->run.stop = NULL; /* what it was wanted for is tried again */
     machine_cont(m);
     if (!running) {
         monitor_event(m->monitor, "RESUME", NULL);
@@ -87,6 +88,7 @@ void runstate_reset(struct machine *m, bool guest, const char *reason)
         return;
     }
     machine_reset(m);
+    m->run.stop = NULL; /* for a request that is taken back */
     if (m->o->accel == ACCEL_QTEST && running) {
         loop_set_running(m->loop, true);
     }

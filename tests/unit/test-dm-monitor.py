@@ -3,6 +3,7 @@
 """The monitors of cleave-dm: QMP as QEMU's clients and test programs speak it, run states and
 their events, media that change, errors that stop the guest. Usage: test-dm-monitor.py CLEAVE-DM
 [PATTERN]"""
+import json
 import os
 import socket
 import subprocess
@@ -586,6 +587,31 @@ def breakpoints():
             m.qmp.human('qemu-io ide0-hd0 "break flush_to_disk D"')
             flush(m)  # held for ever: the end does not wait for it
             equal(m.inb(0x1f7), 0xd0, "busy")
+
+
+@test
+def stop_overtaken():
+    """a request fails just before cont or a reset: that stops nothing any more"""
+    with tempfile.TemporaryDirectory() as d:
+        disk = image(d, "disk")
+        rules = os.path.join(d, "rules")
+        with open(rules, "w", encoding="utf-8") as f:
+            f.write(FLUSH_RULE)
+        resume = {"command-line": 'qemu-io ide0-hd0 "resume A"'}
+        for command, news in (("cont", ["BLOCK_IO_ERROR"]),
+                              ("system_reset", ["BLOCK_IO_ERROR", "RESET"])):
+            with Machine("-drive", f"file=blkdebug:{rules}:{disk},if=ide,werror=stop") as m:
+                m.qmp.human('qemu-io ide0-hd0 "break flush_to_os A"')
+                flush(m)
+                equal(m.inb(0x1f7), 0xd0, "busy")
+                m.qmp.sock.sendall(b"".join(json.dumps(c).encode() + b"\n" for c in (
+                    {"execute": "human-monitor-command", "arguments": resume},
+                    {"execute": command, "id": "last"})))  # in one go
+                while (reply := m.qmp.message()).get("id") != "last":
+                    m.qmp.events += [reply] * ("event" in reply)
+                equal(m.inb(0x1f7), 0x50, command)  # and what waits is settled
+                equal(m.qmp.command("query-status")["status"], "running", command)
+                equal([e["event"] for e in m.qmp.events], news, command)
 
 
 tests_main()
