@@ -19,7 +19,6 @@ struct runstate {
     const char *stop;    /* wanted: stop for this reason */
     bool end;            /* wanted: SHUTDOWN, for `end_reason` */
     const char *end_reason;
-    bool prelaunch; /* has not run yet */
 };
 
 /* stop and cont as a monitor says them; with events. cont sends failed requests again. */

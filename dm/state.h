@@ -13,7 +13,7 @@ bool state_save(struct machine *m, int fd, char *err, size_t size);
 
 /*
  * Reads `fd` to its end into a machine that was reset and has not run. False with one line in
- * `err`: then the machine is as it was.
+ * `err`: then the machine is not to be used.
  */
 bool state_load(struct machine *m, int fd, char *err, size_t size);
 
