@@ -56,7 +56,7 @@ static bool write_all(int fd, const uint8_t *buf, uint64_t len, char *err, size_
 
 bool state_save(struct machine *m, int fd, char *err, size_t size)
 {
-    struct beside beside = {.guest_ns = loop_guest_now(m->loop)};
+    struct beside beside = {.guest_ns = clock_now(&m->pc.clock)};
     const struct save_blob blob = {"beside", &beside, sizeof(beside)};
     char name[SAVE_MAX_NAME + 1];
     struct save_image img = image(m, name, &blob);
@@ -113,7 +113,8 @@ static bool state_resume(struct machine *m, const struct beside *b, char *err, s
             return false;
         }
     }
-    loop_set_guest_time(m->loop, b->guest_ns);
+    loop_set_guest_time(m->loop, b->guest_ns); /* whichever of both clocks it is */
+    m->alone.now = b->guest_ns;
     pc_resume(&m->pc);
     m->started = true; /* "paused", no longer "prelaunch" */
     return true;

@@ -160,6 +160,34 @@ def save_and_load():
             equal(m.qmp.command("query-fdsets"), [], "descriptor sets")
 
 
+def pit_out(machine):
+    """Channel 0's output pin, by a read-back of its status."""
+    machine.outb(0x43, 0xE2)
+    return machine.inb(0x40) >> 7
+
+
+@test
+def time_goes_on():
+    """guest time is that of the saved machine: a deadline comes when it would have come there"""
+    ns = 10000 * 10**9 // 1193182  # 10000 clocks of the PIT
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "state")
+        with Machine(*DISK_WORDS) as m:
+            m.step(5 * 10**9)
+            for port, value in ((0x43, 0x30), (0x40, 10000 & 255), (0x40, 10000 >> 8)):
+                m.outb(port, value)  # once, mode 0
+            m.step(ns // 2)
+            save(m, path)
+            now = int(m.ask("clock_step 0"))
+        with Incoming(path, *DISK_WORDS) as m:
+            m.qmp.command("cont")
+            equal(int(m.ask("clock_step 0")), now, "guest time")
+            m.step(ns // 2 - 10**5)
+            equal(pit_out(m), 0, "before")
+            m.step(2 * 10**5)
+            equal(pit_out(m), 1, "after")
+
+
 @test
 def load_refused():
     """an altered, cut, foreign or empty state is refused in one line; status 2"""
