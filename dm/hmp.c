@@ -154,7 +154,11 @@ static void hmp_stop(struct monitor *mon, const char *rest, GString *answer)
 
 static void hmp_cont(struct monitor *mon, const char *rest, GString *answer)
 {
-    runstate_cont(mon->machine);
+    const char *why_not = runstate_try_cont(mon->machine);
+
+    if (why_not) {
+        g_string_append_printf(answer, "Error: %s\r\n", why_not);
+    }
 }
 
 static const struct {

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Monitor commands: whether the guest runs. */
-#include <string.h>
-
 #include "qmp_int.h"
-#include "state.h"
 
 QMP_COMMAND(cmd_query_status)
 {
@@ -16,20 +13,12 @@ QMP_COMMAND(cmd_query_status)
     return node_object(o);
 }
 
-/* A guest that has crashed or switched itself off goes on only by way of a reset. */
 QMP_COMMAND(cmd_cont)
 {
     struct monitor *mon = opaque;
-    const char *why = mon->machine->run.stopped;
+    const char *why_not = runstate_try_cont(mon->machine);
 
-    if (why && (!strcmp(why, "guest-panicked") || !strcmp(why, "shutdown"))) {
-        return fail(error, "Resetting the Virtual Machine is required");
-    }
-    if (!state_locks_take(mon->machine)) {
-        return fail(error, "another process has locked a disk image");
-    }
-    runstate_cont(mon->machine);
-    return NULL;
+    return why_not ? fail(error, "%s", why_not) : NULL;
 }
 
 QMP_COMMAND(cmd_stop)

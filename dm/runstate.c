@@ -9,6 +9,7 @@
 #include "log.h"
 #include "machine.h"
 #include "monitor.h"
+#include "state.h"
 
 static JsonObject *reason_data(bool guest, const char *reason)
 {
@@ -62,6 +63,21 @@ void runstate_cont(struct machine *m)
     if (m->o->accel == ACCEL_QTEST) { /* a test sees the end of what it started */
         machine_drain(m);
     }
+}
+
+/* A guest that has crashed or switched itself off goes on only by way of a reset. */
+const char *runstate_try_cont(struct machine *m)
+{
+    const char *why = m->run.stopped;
+
+    if (why && (!strcmp(why, "guest-panicked") || !strcmp(why, "shutdown"))) {
+        return "Resetting the Virtual Machine is required";
+    }
+    if (!state_locks_take(m)) {
+        return "another process has locked a disk image";
+    }
+    runstate_cont(m);
+    return NULL;
 }
 
 void runstate_end(struct machine *m, bool guest, const char *reason)

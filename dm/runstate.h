@@ -25,6 +25,9 @@ struct runstate {
 void runstate_stop(struct machine *m, const char *why);
 void runstate_cont(struct machine *m);
 
+/* cont where somebody asks for it. NULL, or why not: a line without an end. */
+const char *runstate_try_cont(struct machine *m);
+
 /* What is wanted since the last call. */
 void runstate_settle(struct machine *m);
 

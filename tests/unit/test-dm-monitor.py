@@ -294,6 +294,9 @@ def panic():
             equal(m.qmp.event("GUEST_CRASHLOADED"), {"action": "run"}, f"{args}")
             if after:
                 fails(m.qmp.error("cont"), "Resetting")
+                for word in ("cont", "c"):
+                    assert "Resetting" in m.qmp.human(word), word
+                equal(m.qmp.command("query-status")["running"], False, f"{args}")
             m.process.terminate()
         equal(m.ended(), status or 0, f"{args}: exit status")
         m.err.close()
@@ -436,6 +439,7 @@ def cd_tray():
             equal(m.qmp.event("DEVICE_TRAY_MOVED")["tray-open"], True, "event")
             packet(m, 0x1b, 0, 0, 0, 3)
             equal(m.qmp.event("DEVICE_TRAY_MOVED")["tray-open"], False, "event")
+            settled(m)
             packet(m, 0x1e, 0, 0, 0, 1)  # and locks
             fails(m.qmp.error("eject", **dev), "locked")
             m.qmp.quiet()

@@ -253,6 +253,8 @@ def locks():
             with Machine(*words):
                 _, text = m.qmp.error("cont")
                 assert "locked" in text, text
+                assert "locked" in m.qmp.human("cont"), "the monitor for people"
+                equal(m.qmp.command("query-status")["status"], "paused", "status")
             m.qmp.command("cont")
             assert "in use" in refused(*words, "-accel", "qtest")
 
