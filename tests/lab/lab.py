@@ -22,7 +22,6 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 KVM_MODULES = ["irqbypass", "ccp", "kvm", "kvm_amd"]
 # TCG does not let the hypervisor know of a guest's XSETBV: a guest with XSAVE would lose its state.
 CPU = "max,xsave=off,la57=off"
-EXIT_PORT = 0xF4
 # Files that our programs open by name at run time, beside their shared libraries.
 FIRMWARE = ["/usr/share/seabios/bios-256k.bin", "/usr/share/seabios/bios.bin",
             "/usr/share/seabios/vgabios-stdvga.bin"]
@@ -205,9 +204,9 @@ stty -onlcr -echo
 cd /cleave
 setsid cttyhack sh /command
 status=$?
-sleep 0.1
-printf "\\\\$(printf %o $((status & 127)))" | dd of=/dev/port bs=1 seek=@PORT@ conv=notrunc 2>/dev/null
-poweroff -f
+sleep 0.3
+echo $status >/dev/ttyS1
+sleep 1000
 """
 
 
@@ -221,6 +220,7 @@ class Lab:
         self.kernel = Kernel()
         self.dir = tempfile.TemporaryDirectory(prefix="cleave-lab-")
         self.initrd = pathlib.Path(self.dir.name) / "initrd"
+        self.status = pathlib.Path(self.dir.name) / "status"  # the machine's second serial port
         self.archive = Initramfs(self.initrd)
         self._base()
 
@@ -237,7 +237,7 @@ class Lab:
         for module in order:
             archive.file(module, f"modules/{module.name}")
         archive.data("modules/order", "".join(f"/modules/{m.name}\n" for m in order).encode())
-        archive.data("init", INIT.replace("@PORT@", str(EXIT_PORT)).encode(), 0o755)
+        archive.data("init", INIT.encode(), 0o755)
         archive.data("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
         archive.data("etc/group", b"root:x:0:\n")
         archive.directory("cleave/build")
@@ -295,7 +295,7 @@ class Lab:
                 "-cpu", CPU, "-smp", str(self.cpus), "-m", str(self.memory), "-nodefaults",
                 "-display", "none", "-no-reboot",
                 "-chardev", "stdio,id=terminal,signal=off", "-serial", "chardev:terminal",
-                "-device", f"isa-debug-exit,iobase={EXIT_PORT:#x},iosize=1",
+                "-chardev", f"file,id=status,path={self.status}", "-serial", "chardev:status",
                 "-kernel", str(self.kernel.image), "-initrd", str(self.initrd),
                 "-append", "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off tsc=reliable "
                 "softlockup_panic=1 watchdog_thresh=30 no_timer_check"]
@@ -304,32 +304,44 @@ class Lab:
         """Boots the machine and runs the shell command in it, in /cleave.
 
         Its terminal is this one's (or `stdin` and `stdout`, a file that can be cut). Returns its
-        exit status (7 bits); raises LabError where the machine ended without one. On a busy host
-        the emulated processors can lock each other up; the kernel then notices, and with a file
-        as `stdout` all of it is done once more.
+        exit status; raises LabError where the machine ended without one. On a busy host the
+        emulated processors can lock each other up; the kernel then notices, and with a file as
+        `stdout` all of it is done once more.
         """
         self.archive.data("command", command.encode() + b"\n", 0o755)
         self.archive.close()
-        end = timeout and time.monotonic() + timeout
+        end = time.monotonic() + timeout if timeout else float("inf")
         try:
-            for last in (stdout is None, True):
-                done = subprocess.run([*self._argv(), *extra], stdin=stdin, stdout=stdout,
-                                      timeout=end and max(1, end - time.monotonic()), check=False)
-                if done.returncode > 0 and done.returncode & 1:
-                    return done.returncode >> 1
-                if last or done.returncode:
-                    break
+            status = self._boot(stdin, stdout, end, extra)
+            if status is None and stdout and time.monotonic() < end:
                 stdout.seek(0)
                 said = stdout.read().decode(errors="replace").splitlines()
                 print(*(f"# {line}" for line in said[-60:]), sep="\n")
                 print("# the emulated machine locked up; once more", flush=True)
                 stdout.seek(0)
                 stdout.truncate()
-        except subprocess.TimeoutExpired as late:
-            raise LabError(f"the emulated machine did not end within {timeout} s") from late
+                status = self._boot(stdin, stdout, end, extra)
         finally:
             self.dir.cleanup()
-        raise LabError(f"the emulated machine ended early (QEMU's status {done.returncode})")
+        if status is None:
+            raise LabError(f"the emulated machine did not end within {timeout} s"
+                           if time.monotonic() >= end else "the emulated machine ended early")
+        return status
+
+    def _boot(self, stdin, stdout, end, extra):
+        """One start of the machine, until time `end`: the command's status, or None."""
+        self.status.write_text("", encoding="ascii")
+        with subprocess.Popen([*self._argv(), *extra], stdin=stdin, stdout=stdout) as process:
+            try:
+                while process.poll() is None and time.monotonic() < end:
+                    if self.status.read_text(encoding="ascii").endswith("\n"):
+                        break  # it has nothing that could be lost
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(0.2)
+            finally:
+                process.kill()
+        text = self.status.read_text(encoding="ascii").split()
+        return int(text[0]) if text else None
 
 
 def programs_missing():
