@@ -7,8 +7,6 @@
  */
 #include "ide/ide_int.h"
 
-#define BMIC_MASK   (BMIC_START | BMIC_READ)
-#define BMIS_CAPS   0x60u /* drives DMA capable: the host's own notes */
 #define PRD_SIZE    8u
 #define PRD_EOT     0x80000000u
 #define PRD_MAX_LEN 0x10000u

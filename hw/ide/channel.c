@@ -467,7 +467,7 @@ static void control_write(void *dev, uint32_t off, unsigned size, uint64_t val)
     struct ide_channel *ch = dev;
     uint8_t old = ch->s->devctl;
 
-    ch->s->devctl = (uint8_t)val & (ATA_NIEN | ATA_SRST | ATA_HOB);
+    ch->s->devctl = (uint8_t)val & ATA_DEVCTL_MASK;
     if (~old & val & ATA_SRST) {
         reset_begin(ch);
     } else if (old & ~val & ATA_SRST) {

@@ -32,6 +32,8 @@
 #define ATA_SRST 0x04u
 #define ATA_HOB  0x80u
 
+#define ATA_DEVCTL_MASK (ATA_NIEN | ATA_SRST | ATA_HOB)
+
 /* Interrupt reason of a packet command, in the sector count register. */
 #define ATAPI_COD 0x01u
 #define ATAPI_IO  0x02u
@@ -42,6 +44,9 @@
 #define BMIS_ACTIVE 0x01u
 #define BMIS_ERROR  0x02u
 #define BMIS_INTR   0x04u
+#define BMIC_MASK   (BMIC_START | BMIC_READ)
+#define BMIS_CAPS   0x60u /* drives DMA capable: the host's own notes */
+#define BMIS_MASK   (BMIS_ACTIVE | BMIS_ERROR | BMIS_INTR | BMIS_CAPS)
 
 #define IDE_PRD_MAX 8192u /* descriptors of a table, which lies within 64 KiB */
 

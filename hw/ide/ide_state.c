@@ -170,13 +170,23 @@ static bool request_ok(const struct ide_channel_state *s)
     }
 }
 
+/* Registers' bits, the wire that follows from them, and SRST, which is a phase of its own. */
+static bool registers_ok(const struct ide_channel_state *s)
+{
+    bool level = s->intrq && !(s->devctl & ATA_NIEN);
+    bool srst = s->devctl & ATA_SRST;
+
+    return !(s->devctl & ~ATA_DEVCTL_MASK) && !(s->bmic & ~BMIC_MASK) && !(s->bmis & ~BMIS_MASK) &&
+           s->line == level && srst == (s->phase == IDE_IN_RESET);
+}
+
 static bool channel_state_ok(const struct ide_channel_state *s)
 {
-    if (s->unit > 1 || s->intrq > 1 || s->line > 1 || s->phase >= IDE_PHASES ||
-        s->work >= IDE_WORKS || s->req >= IDE_REQS || s->retry > 1 || s->packet_dma > 1 ||
-        s->ext > 1 || s->drq < 1 || s->drq > IDE_BUF_SECTORS || s->fill > IDE_BUF ||
-        s->pos > IDE_BUF || s->end > IDE_BUF || s->limit > 0xffff || s->left > UINT32_MAX / 4096 ||
-        s->lba > UINT64_MAX / 4096 || (s->bmidtp & 3) || !block_ok(s) || !prds_ok(s) ||
+    if (s->unit > 1 || s->intrq > 1 || s->phase >= IDE_PHASES || s->work >= IDE_WORKS ||
+        s->req >= IDE_REQS || s->retry > 1 || s->packet_dma > 1 || s->ext > 1 || s->drq < 1 ||
+        s->drq > IDE_BUF_SECTORS || s->fill > IDE_BUF || s->pos > IDE_BUF || s->end > IDE_BUF ||
+        s->limit > 0xffff || s->left > UINT32_MAX / 4096 || s->lba > UINT64_MAX / 4096 ||
+        (s->bmidtp & 3) || !block_ok(s) || !prds_ok(s) || !registers_ok(s) ||
         !drive_state_ok(&s->drive[0]) || !drive_state_ok(&s->drive[1])) {
         return false;
     }
@@ -196,18 +206,17 @@ static bool channel_state_ok(const struct ide_channel_state *s)
     }
 }
 
-/* Only the selected device can be busy, and not while nothing runs; in a reset both are. */
+/* BSY and DRQ tell where the selected device stands, the other has neither; in a reset both may. */
 static bool status_ok(const struct ide_channel_state *s)
 {
-    uint8_t status = s->drive[!s->unit].status;
+    static const uint8_t shown[IDE_PHASES] = {[IDE_PIO_IN] = ATA_DRQ,
+                                              [IDE_PIO_OUT] = ATA_DRQ,
+                                              [IDE_DMA_WAIT] = ATA_DRQ,
+                                              [IDE_BACKEND] = ATA_BSY};
+    uint8_t mask = ATA_BSY | ATA_DRQ;
 
-    if (s->phase == IDE_IN_RESET) {
-        return true;
-    }
-    if (s->phase == IDE_IDLE) {
-        status |= s->drive[s->unit].status;
-    }
-    return !(status & (ATA_BSY | ATA_DRQ));
+    return s->phase == IDE_IN_RESET || ((s->drive[s->unit].status & mask) == shown[s->phase] &&
+                                        !(s->drive[!s->unit].status & mask));
 }
 
 int ide_state_check(const void *state)

@@ -1383,6 +1383,43 @@ static void state_forget(struct rig *r)
     }
 }
 
+#define REFUSED(r, field, val)                                                                     \
+    do {                                                                                           \
+        __typeof__(field) good = (field);                                                          \
+                                                                                                   \
+        (field) = (__typeof__(field))(val);                                                        \
+        g_assert_cmpint(arena_check(&(r)->arena), !=, 0);                                          \
+        (field) = good;                                                                            \
+        g_assert_cmpint(arena_check(&(r)->arena), ==, 0);                                          \
+    } while (0)
+
+/* Registers, wire and phases that contradict one another. */
+static void test_state_refused(void)
+{
+    struct rig *r = rig_new("ddce");
+    struct ide_channel_state *p = &r->ide.s->channel[0], *s = &r->ide.s->channel[1];
+
+    REFUSED(r, p->devctl, 0x01);
+    REFUSED(r, p->devctl, SPEC_SRST);
+    REFUSED(r, p->bmic, 0x02);
+    REFUSED(r, p->bmis, 0x08);
+    REFUSED(r, p->bmis, 0x80);
+    REFUSED(r, p->line, 1);
+    REFUSED(r, p->intrq, 1);
+    outb(r, rig_control(P), SPEC_SRST);
+    REFUSED(r, p->devctl, 0);
+    outb(r, rig_control(P), 0);
+    for (unsigned which = 1; which < 6; which++) {
+        state_prepare(r, which);
+        REFUSED(r, p->drive[p->unit].status, 0x50);
+        REFUSED(r, s->drive[s->unit].status, 0x50);
+        REFUSED(r, p->drive[p->unit].status, 0xd8);
+        state_forget(r);
+        arena_reset(&r->arena, RESET_HARD);
+    }
+    rig_free(r);
+}
+
 static void test_state(void)
 {
     GRand *rand = g_rand_new_with_seed(20240607);
@@ -1454,6 +1491,7 @@ int main(int argc, char **argv)
     g_test_add_func("/catalogue/X-03/ide-end-of-ram", test_x_03);
     g_test_add_func("/catalogue/X-04/bus-master-off", test_x_04);
     g_test_add_func("/catalogue/X-05/atapi-every-reset", test_x_05);
+    g_test_add_func("/ide/state-refused", test_state_refused);
     g_test_add_func("/catalogue/ST-01/ide", test_state);
     return g_test_run();
 }
