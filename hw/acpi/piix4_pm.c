@@ -379,7 +379,9 @@ static int piix4_pm_check(const void *state)
     if (s->smbblk_index >= PIIX4_PM_SMBUS_BLOCK || (s->pm1_cnt & ~PM1_CNT_STORED)) {
         return -EINVAL;
     }
-    return 0;
+    return (s->smbhststs & ~SMBHSTSTS_W1C) || (s->smbhstcnt & ~SMBHSTCNT_STORED) || s->reserved
+               ? -EINVAL
+               : 0;
 }
 
 static void piix4_pm_resume(struct device *dev)

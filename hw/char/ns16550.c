@@ -492,10 +492,12 @@ static int ns16550_check(const void *state)
         s->tx_first >= NS16550_FIFO) {
         return -EINVAL;
     }
-    if (s->rx_count > rx_capacity(s) || (s->fcr & ~FCR_STORED) || (s->msr & ~MSR_DELTAS)) {
+    if (s->rx_count > rx_capacity(s) || (s->fcr & ~FCR_STORED) || (s->msr & ~MSR_DELTAS) ||
+        (s->ier & ~IER_MASK) || (s->mcr & ~MCR_MASK) || (s->lsr & ~LSR_OE)) {
         return -EINVAL;
     }
-    return 0;
+    return s->thri > 1 || s->timeout > 1 || (s->timeout && !s->rx_count) || s->reserved ? -EINVAL
+                                                                                        : 0;
 }
 
 /* The back end may be another one now: offer it what waits, and ask for input. */

@@ -337,6 +337,11 @@ static int i8237_check(const void *state)
         if (u->flip_flop > 1 || ((u->tc | u->request | u->mask) & ~ALL_CHANNELS)) {
             return -EINVAL;
         }
+        for (unsigned n = 0; n < 4; n++) {
+            if (u->channel[n].mode & ~MODE_STORED) {
+                return -EINVAL;
+            }
+        }
     }
     return 0;
 }

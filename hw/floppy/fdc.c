@@ -46,6 +46,7 @@ enum { REG_SRA, REG_SRB, REG_DOR, REG_TDR, REG_MSR, REG_FIFO, FDC_PORTS };
 #define LOCK_BIT    0x80u
 #define LOCK_RESULT 0x10u
 #define ALL_UNITS   0x0fu
+#define ALL_DRIVES  ((1u << FDC_DRIVES) - 1)
 
 STATE_TYPE(fdc_state, FDC_STATE);
 
@@ -570,13 +571,20 @@ static void fdc_reset(struct device *dev, enum reset_kind kind)
     fdc_update_irq(d);
 }
 
+static bool registers_ok(const struct fdc_state *s)
+{
+    return !(s->tdr & ~TDR_MASK) && !(s->dsr & ~DSR_MASK) && !(s->configure & ~CONFIGURE_MASK) &&
+           !(s->lock & ~LOCK_BIT) && !(s->perpendicular & ~(PERP_DRIVES | PERP_GAP)) &&
+           !(s->disk_change & ~ALL_DRIVES) && !s->reserved;
+}
+
 static int fdc_check(const void *state)
 {
     const struct fdc_state *s = state;
     bool pio = s->phase == FDC_PIO_READ || s->phase == FDC_PIO_WRITE;
 
-    if (s->phase >= FDC_NPHASES || s->reset_sense > FDC_UNITS || s->seek_ended & ~ALL_UNITS ||
-        s->interrupt & ~(INT_DATA | INT_SEEK) || s->head_select > 1) {
+    if (!registers_ok(s) || s->phase >= FDC_NPHASES || s->reset_sense > FDC_UNITS ||
+        s->seek_ended & ~ALL_UNITS || s->interrupt & ~(INT_DATA | INT_SEEK) || s->head_select > 1) {
         return -EINVAL;
     }
     if (s->cmd_len > FDC_PARAMS || s->result_len > FDC_RESULTS || s->buf_len > FDC_SECTOR) {

@@ -64,6 +64,12 @@ static bool in_range(int32_t v)
     return v >= -MOVEMENT_MAX && v <= MOVEMENT_MAX;
 }
 
+static bool rate_valid(uint8_t rate)
+{
+    return rate == 10 || rate == 20 || rate == 40 || rate == 60 || rate == 80 || rate == 100 ||
+           rate == 200;
+}
+
 int ps2_mouse_check(const struct ps2_mouse_state *s)
 {
     if (!in_range(s->dx) || !in_range(s->dy) || !in_range(s->dz) || s->buttons > BUTTONS_ALL ||
@@ -75,6 +81,9 @@ int ps2_mouse_check(const struct ps2_mouse_state *s)
         return -EINVAL;
     }
     if (s->command && s->command != CMD_RESOLUTION && s->command != CMD_SAMPLE_RATE) {
+        return -EINVAL;
+    }
+    if (!rate_valid(s->rate) || s->reserved) {
         return -EINVAL;
     }
     return ps2_queue_check(&s->queue[0]);
@@ -194,12 +203,6 @@ static void knock(struct ps2_mouse_state *s, uint8_t rate)
         s->id = ID_EXPLORER;
     }
     s->knock = 0;
-}
-
-static bool rate_valid(uint8_t rate)
-{
-    return rate == 10 || rate == 20 || rate == 40 || rate == 60 || rate == 80 || rate == 100 ||
-           rate == 200;
 }
 
 static void command_parameter(struct ps2_mouse_state *s, uint8_t val)

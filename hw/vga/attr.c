@@ -10,6 +10,11 @@ static const uint8_t attr_mask[ATTR_COUNT] = {
     0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0xef, 0xff, 0x3f, 0x0f, 0x0f,
 };
 
+bool attr_check(const struct vga_state *s)
+{
+    return bits_within(s->attr, attr_mask, sizeof(attr_mask));
+}
+
 uint8_t attr_read_index(const struct vga_state *s)
 {
     return s->attr_index;

@@ -7,6 +7,11 @@
 
 static const uint8_t gfx_mask[9] = {0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff};
 
+bool gfx_check(const struct vga_state *s)
+{
+    return bits_within(s->gfx, gfx_mask, sizeof(gfx_mask));
+}
+
 uint8_t gfx_read(const struct vga_state *s)
 {
     unsigned index = s->gfx_index & 0x0f;

@@ -7,6 +7,11 @@
 
 static const uint8_t seq_mask[8] = {0x03, 0x3d, 0x0f, 0x3f, 0x0e, 0x00, 0x00, 0x00};
 
+bool seq_check(const struct vga_state *s)
+{
+    return bits_within(s->seq, seq_mask, sizeof(seq_mask));
+}
+
 uint8_t seq_read(const struct vga_state *s)
 {
     return s->seq[s->seq_index & 7];

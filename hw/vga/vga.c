@@ -193,7 +193,10 @@ static int vga_check(const void *state)
         s->big_endian > 1) {
         return -EINVAL;
     }
-    return 0;
+    if ((s->misc & ~MISC_WRITABLE) || (s->feature & ~FEATURE_WRITABLE)) {
+        return -EINVAL;
+    }
+    return seq_check(s) && gfx_check(s) && attr_check(s) ? 0 : -EINVAL;
 }
 
 static void vga_resume(struct device *dev)

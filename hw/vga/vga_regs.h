@@ -87,6 +87,20 @@ enum dispi_reg {
 
 /* --- register files: each its own index, masks and side effects --- */
 
+/* check: whether no register has a bit that nobody can set. */
+static inline bool bits_within(const uint8_t *reg, const uint8_t *mask, size_t n)
+{
+    uint8_t other = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        other |= reg[i] & (uint8_t)~mask[i];
+    }
+    return other == 0;
+}
+
+bool seq_check(const struct vga_state *s);
+bool gfx_check(const struct vga_state *s);
+bool attr_check(const struct vga_state *s);
 uint8_t seq_read(const struct vga_state *s);
 void seq_write(struct vga_state *s, uint8_t val);
 uint8_t gfx_read(const struct vga_state *s);

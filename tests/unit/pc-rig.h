@@ -158,6 +158,19 @@ static inline void rig_chr_destroy(struct rig_chr *c)
     g_byte_array_free(c->got, TRUE);
 }
 
+/* A register of a device's state may hold the bits of `mask` and no others. */
+static inline void rig_state_bits(struct device *dev, uint8_t *reg, uint8_t mask)
+{
+    uint8_t good = *reg;
+
+    for (unsigned bit = 0; bit < 8; bit++) {
+        *reg = (uint8_t)(1u << bit);
+        g_assert_cmpint(dev->cls->check(dev->state) == 0, ==, mask >> bit & 1);
+    }
+    *reg = good;
+    g_assert_cmpint(dev->cls->check(dev->state), ==, 0);
+}
+
 /*
  * State of random bytes is refused, or the device lives with it: `poke` is then run, and a reset
  * brings the device back to the state that a first reset gave.

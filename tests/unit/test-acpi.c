@@ -309,6 +309,9 @@ static void test_state(void)
     struct pm p;
 
     pm_init(&p);
+    rig_state_bits(&p.d.dev, &p.d.s->smbhststs, 0x1e); /* 290562: 11.3.1, 11.3.3 */
+    rig_state_bits(&p.d.dev, &p.d.s->smbhstcnt, 0x1d);
+    rig_state_bits(&p.d.dev, &p.d.s->reserved, 0);
     rig_hostile_state(&p.r, &p.d.dev, 500, poke);
     rig_destroy(&p.r);
 }

@@ -398,6 +398,13 @@ static void test_state(void)
 
     fd_init(&f);
     poked = &f;
+    rig_state_bits(&f.d.dev, &f.d.s->tdr, 0x03); /* 82077AA: 2.1.3, 2.1.5, 5.2 */
+    rig_state_bits(&f.d.dev, &f.d.s->dsr, 0x5f);
+    rig_state_bits(&f.d.dev, &f.d.s->configure, 0x7f);
+    rig_state_bits(&f.d.dev, &f.d.s->lock, 0x80);
+    rig_state_bits(&f.d.dev, &f.d.s->perpendicular, 0x3f);
+    rig_state_bits(&f.d.dev, &f.d.s->disk_change, 0x03);
+    rig_state_bits(&f.d.dev, &f.d.s->reserved, 0);
     rig_hostile_state(&f.r, &f.d.dev, 1000, poke);
     fd_destroy(&f);
 }

@@ -295,6 +295,9 @@ static void test_state(void)
 
     dm_init(&m);
     poked = &m;
+    for (unsigned n = 0; n < 8; n++) { /* 231466: bits 1-0 of a mode choose the channel */
+        rig_state_bits(&m.d.dev, &m.d.s->unit[n / 4].channel[n % 4].mode, 0xfc);
+    }
     rig_hostile_state(&m.r, &m.d.dev, 300, poke);
     rig_destroy(&m.r);
 }

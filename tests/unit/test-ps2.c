@@ -496,6 +496,22 @@ static void test_kbd_01(void)
     fixture_free(f);
 }
 
+/* A sampling rate that no command sets is refused. */
+static void test_rate_state(void)
+{
+    struct fixture *f = fixture_new();
+    unsigned accepted = 0;
+
+    for (unsigned rate = 0; rate < 256; rate++) {
+        f->kbc.s->mouse[0].rate = (uint8_t)rate;
+        accepted += f->kbc.dev.cls->check(f->kbc.s) == 0;
+    }
+    g_assert_cmpuint(accepted, ==, 7);
+    f->kbc.s->mouse[0].rate = 80;
+    g_assert_cmpint(f->kbc.dev.cls->check(f->kbc.s), ==, 0);
+    fixture_free(f);
+}
+
 /* Random bytes as state: refused or harmless. */
 static void test_kbd_01_random(void)
 {
@@ -644,6 +660,7 @@ int main(int argc, char **argv)
     g_test_add_func("/ps2/mouse/commands", test_mouse_commands);
     g_test_add_func("/ps2/mouse/remote-and-wrap", test_mouse_remote_and_wrap);
     g_test_add_func("/catalogue/KBD-01/indices", test_kbd_01);
+    g_test_add_func("/ps2/mouse/rate-state", test_rate_state);
     g_test_add_func("/catalogue/KBD-01/random-state", test_kbd_01_random);
     g_test_add_func("/catalogue/KBD-02/flood", test_kbd_02);
     g_test_add_func("/catalogue/KBD-03/whole-packets", test_kbd_03);

@@ -426,6 +426,15 @@ static void test_state(void)
 
     serial_init(&s);
     poked = &s;
+    rig_state_bits(&s.u.dev, &s.u.s->ier, 0x0f); /* PC16550D: table II */
+    rig_state_bits(&s.u.dev, &s.u.s->mcr, 0x1f);
+    rig_state_bits(&s.u.dev, &s.u.s->lsr, 0x02); /* of what is kept, only overrun is modelled */
+    rig_state_bits(&s.u.dev, &s.u.s->thri, 0x01);
+    rig_state_bits(&s.u.dev, &s.u.s->timeout, 0x00); /* nothing has been received */
+    s.u.s->rx_count = 1;
+    rig_state_bits(&s.u.dev, &s.u.s->timeout, 0x01);
+    s.u.s->rx_count = 0;
+    rig_state_bits(&s.u.dev, &s.u.s->reserved, 0);
     rig_hostile_state(&s.r, &s.u.dev, 500, poke);
     serial_destroy(&s);
 }

@@ -445,6 +445,60 @@ static void test_vga_08(void)
     fixture_free(f);
 }
 
+/* Bits that the registers have (IBM VGA Technical Reference). */
+static const uint8_t spec_seq[8] = {0x03, 0x3d, 0x0f, 0x3f, 0x0e};
+static const uint8_t spec_gfx[9] = {0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff};
+static const uint8_t spec_attr[21] = {0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f,
+                                      0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f,
+                                      0x3f, 0x3f, 0xef, 0xff, 0x3f, 0x0f, 0x0f};
+#define SPEC_MISC    0xefu
+#define SPEC_FEATURE 0x0bu
+
+static void bits_keep(uint8_t *reg, const uint8_t *mask, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        reg[i] &= mask[i];
+    }
+}
+
+static void state_make_right(struct vga_state *t)
+{
+    t->dac_component %= 3;
+    t->dac_state = t->dac_state & 1 ? 3 : 0;
+    t->attr_data &= 1;
+    t->seq_index &= 7;
+    t->gfx_index &= 15;
+    t->attr_index &= 0x3f;
+    t->enable &= 1;
+    t->big_endian &= 1;
+    t->misc &= SPEC_MISC;
+    t->feature &= SPEC_FEATURE;
+    bits_keep(t->seq, spec_seq, sizeof(spec_seq));
+    bits_keep(t->gfx, spec_gfx, sizeof(spec_gfx));
+    bits_keep(t->attr, spec_attr, sizeof(spec_attr));
+}
+
+/* ST-01: a bit that no register has cannot have been written. */
+static void test_state_bits(void)
+{
+    struct fixture *f = fixture_new(SMALL_VRAM);
+    const struct {
+        uint8_t *reg;
+        uint8_t mask;
+    } bad[] = {{&f->vga.s->seq[0], 0x03}, {&f->vga.s->seq[7], 0x00},   {&f->vga.s->gfx[5], 0x7b},
+               {&f->vga.s->gfx[6], 0x0f}, {&f->vga.s->attr[16], 0xef}, {&f->vga.s->attr[20], 0x0f},
+               {&f->vga.s->misc, 0xef},   {&f->vga.s->feature, 0x0b}};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        *bad[i].reg = bad[i].mask;
+        g_assert_cmpint(f->vga.dev.cls->check(f->vga.s), ==, 0);
+        *bad[i].reg = 0xff;
+        g_assert_cmpint(f->vga.dev.cls->check(f->vga.s), !=, 0);
+        *bad[i].reg = 0;
+    }
+    fixture_free(f);
+}
+
 /* Saved state is hostile: what check() accepts is harmless, whatever it holds. */
 static void test_hostile_state(void)
 {
@@ -460,14 +514,7 @@ static void test_hostile_state(void)
             ((uint8_t *)&t)[i] = (uint8_t)g_rand_int(rand);
         }
         if (n & 1) { /* the few fields with limits made right, one of them perhaps not */
-            t.dac_component %= 3;
-            t.dac_state = t.dac_state & 1 ? 3 : 0;
-            t.attr_data &= 1;
-            t.seq_index &= 7;
-            t.gfx_index &= 15;
-            t.attr_index &= 0x3f;
-            t.enable &= 1;
-            t.big_endian &= 1;
+            state_make_right(&t);
         }
         t.dispi[4] &= ~2;
         if (f->vga.dev.cls->check(&t)) {
@@ -505,6 +552,7 @@ int main(int argc, char **argv)
     g_test_add_func("/catalogue/VGA-06/picture-of-the-moment", test_vga_06);
     g_test_add_func("/catalogue/VGA-07/sizes", test_vga_07);
     g_test_add_func("/catalogue/VGA-08/window-edges", test_vga_08);
+    g_test_add_func("/vga/state-bits", test_state_bits);
     g_test_add_func("/catalogue/ST-01/vga", test_hostile_state);
     return g_test_run();
 }
