@@ -196,9 +196,10 @@ void drives_retry(struct drives *s)
     }
 }
 
-void drives_flush(struct drives *s)
+bool drives_flush(struct drives *s)
 {
     struct drive *d;
+    bool good = true;
 
     for (unsigned i = 0; (d = drives_nth(s, i)); i++) {
         int rc = 0;
@@ -211,8 +212,10 @@ void drives_flush(struct drives *s)
         if (rc) {
             log_error("drive %s: flush failed: %s; recent writes may be lost", d->cfg.id,
                       strerror(-rc));
+            good = false;
         }
     }
+    return good;
 }
 
 uint64_t drives_largest(const struct drives *s)

@@ -72,8 +72,8 @@ void drives_connect(struct drives *s, struct pc *pc);
 /* Requests that stopped the guest are tried again. */
 void drives_retry(struct drives *s);
 
-/* Everything that guests wrote goes to stable storage; failures are logged. */
-void drives_flush(struct drives *s);
+/* Everything that guests wrote goes to stable storage. False: not all did; that is logged. */
+bool drives_flush(struct drives *s);
 
 /* The largest medium's size in bytes. */
 uint64_t drives_largest(const struct drives *s);

@@ -82,7 +82,7 @@ void machine_drain(struct machine *m);
 /* Standalone: does what the guest asked for (reset, power-off) once its access is answered. */
 void machine_settle(struct machine *m);
 
-/* Everything that guests wrote goes to stable storage. */
+/* Everything that guests wrote goes to stable storage; the exit status tells if it did not. */
 void machine_flush_disks(struct machine *m);
 
 /* Posted output included. */

@@ -66,7 +66,9 @@ void machine_settle(struct machine *m)
 
 void machine_flush_disks(struct machine *m)
 {
-    drives_flush(&m->drives);
+    if (!drives_flush(&m->drives) && !m->exit_status) {
+        m->exit_status = 1;
+    }
 }
 
 void machine_flush_consoles(struct machine *m)

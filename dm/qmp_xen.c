@@ -55,9 +55,12 @@ QMP_COMMAND(cmd_save_devices_state)
     if (running) {
         runstate_stop(m, NULL);
     }
-    drives_flush(&m->drives);
-    bool good = state_save(m, set->fd, err, sizeof(err));
-
+    bool good = drives_flush(&m->drives);
+    if (good) {
+        good = state_save(m, set->fd, err, sizeof(err));
+    } else { /* what goes on from here would have other disks than the guest */
+        g_strlcpy(err, "a disk could not be flushed; see the log", sizeof(err));
+    }
     close(set->fd);
     g_free(set->opaque);
     *set = (struct fdset){.fd = -1};

@@ -80,6 +80,10 @@ static int __attribute__((format(printf, 1, 2))) note(const char *fmt, ...)
 EXPORTED int fdatasync(int fd)
 {
     note("fdatasync\n");
+    if (getenv("FAKE_XEN_FLUSH_FAILS")) {
+        errno = EIO;
+        return -1;
+    }
     return (int)syscall(SYS_fdatasync, fd);
 }
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The life of cleave-dm in a Xen domain, as libxl starts it, with stand-ins for Xen's libraries
 (fake-xen.c) and the sandbox on. Usage: test-dm-domain.py CLEAVE-DM FAKE-XEN.so [PATTERN]"""
+import fcntl
 import mmap
 import os
 import pathlib
@@ -110,7 +111,8 @@ class Domain:
 class Model:
     """One cleave-dm for the domain, with libxl's words."""
 
-    def __init__(self, domain, *words, machine="xenfv", incoming=None, paused=False, vcpus="1"):
+    def __init__(self, domain, *words, machine="xenfv", incoming=None, paused=False, vcpus="1",
+                 flush_fails=False):
         self.domain = domain
         self.sockets = [domain.dir / f"qmp-libxl-{DOMID}", domain.dir / f"qmp-libxenstat-{DOMID}"]
         self.mark = len(domain.log())
@@ -127,10 +129,12 @@ class Model:
         if incoming:
             inherited = [os.open(incoming, os.O_RDONLY)]
             argv += ["-incoming", f"fd:{inherited[0]}"]
+        env = dict(os.environ, FAKE_XEN=str(domain.dir), LD_PRELOAD=FAKE)
+        if flush_fails:
+            env["FAKE_XEN_FLUSH_FAILS"] = "1"
         self.err = open(domain.dir / "stderr", "w+", encoding="utf-8")
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=self.err,
-                                        pass_fds=inherited, env=dict(
-                                            os.environ, FAKE_XEN=str(domain.dir), LD_PRELOAD=FAKE))
+                                        pass_fds=inherited, env=env)
         for fd in inherited:
             os.close(fd)
 
@@ -451,6 +455,38 @@ def save_and_restore():
             equal(words[60] | words[61] << 16, 2048, "sectors by IDENTIFY, begun before")
             dma_read(d, 6, 0x1000, 0x6000)
             equal(d.memory[0x6000:0x6004], struct.pack("<I", 6), "sector")
+
+
+@test
+def flush_fails():
+    """a disk that does not take what was written: no save, and an exit status that says so"""
+    with Domain() as d:
+        path, words = sector_disk(d)
+        m = Model(d, *words, flush_fails=True)
+        try:
+            m.running()
+            q = m.qmp()
+            with open(d.dir / "state", "wb") as f:
+                q.command("stop")
+                number = q.command("add-fd", fds=[f.fileno()])["fdset-id"]
+            _, text = q.error("xen-save-devices-state", filename=f"/dev/fdset/{number}", live=True)
+            assert "flushed" in text, text
+            equal(q.command("query-fdsets"), [], "descriptor sets")
+            equal((d.dir / "state").stat().st_size, 0, "state")
+            with open(path, "r+b") as f:
+                lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+                try:
+                    fcntl.fcntl(f, fcntl.F_OFD_SETLK, lock)
+                    raise AssertionError("the image's lock was given up")
+                except BlockingIOError:
+                    pass
+            q.command("cont")
+            equal(d.config_get(0, 0, 0), 0x12378086, "the guest goes on")
+            q.command("quit")
+            equal(m.process.wait(WAIT), 1, "exit status")
+            assert "flush failed" in m.errors(), m.errors()
+        finally:
+            m.end()
 
 
 @test
