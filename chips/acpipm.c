@@ -96,13 +96,13 @@ static uint64_t evt_read(void *dev, uint32_t off, unsigned size)
 
     uint64_t val = ((uint32_t)p->s->pm1_en << 16 | p->s->pm1_sts) >> (off * 8);
 
-    return val & ((1ull << (size * 8)) - 1);
+    return val & bus_ones(size);
 }
 
 static void evt_write(void *dev, uint32_t off, unsigned size, uint64_t val)
 {
     struct acpipm *p = dev;
-    uint32_t mask = (uint32_t)(((1ull << (size * 8)) - 1) << (off * 8));
+    uint32_t mask = (uint32_t)bus_ones(size) << (off * 8);
     uint32_t bits = (uint32_t)(val << (off * 8)) & mask;
 
     acpipm_sync(p);
@@ -114,7 +114,7 @@ static void evt_write(void *dev, uint32_t off, unsigned size, uint64_t val)
 
 static uint64_t tmr_read(void *dev, uint32_t off, unsigned size)
 {
-    return ((uint64_t)acpipm_timer(dev) >> (off * 8)) & ((1ull << (size * 8)) - 1);
+    return ((uint64_t)acpipm_timer(dev) >> (off * 8)) & bus_ones(size);
 }
 
 static const struct reg evt_regs[] = {

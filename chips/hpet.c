@@ -373,22 +373,17 @@ static void hpet_reg_write(struct hpet *h, uint32_t reg, uint64_t mask, uint64_t
     }
 }
 
-static uint64_t size_mask(unsigned size)
-{
-    return size >= 8 ? UINT64_MAX : (1ull << (size * 8)) - 1;
-}
-
 /* Reads of any width inside one register (firmware probes the vendor id as a word). */
 static uint64_t hpet_read(void *dev, uint32_t off, unsigned size)
 {
     struct hpet *h = dev;
 
     if (off % 8 + size > 8) {
-        return size_mask(size);
+        return bus_ones(size);
     }
     hpet_sync(h);
     hpet_update(h);
-    return (hpet_reg_read(h, off & ~7u) >> (off % 8 * 8)) & size_mask(size);
+    return (hpet_reg_read(h, off & ~7u) >> (off % 8 * 8)) & bus_ones(size);
 }
 
 /* Writes must be aligned and 32 or 64 bits wide (section 2.3.1). */
@@ -401,7 +396,7 @@ static void hpet_write(void *dev, uint32_t off, unsigned size, uint64_t val)
         return;
     }
     hpet_sync(h);
-    hpet_reg_write(h, off & ~7u, size_mask(size) << shift, (val & size_mask(size)) << shift);
+    hpet_reg_write(h, off & ~7u, bus_ones(size) << shift, (val & bus_ones(size)) << shift);
     hpet_update(h);
 }
 

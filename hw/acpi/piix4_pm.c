@@ -344,17 +344,12 @@ static void blocks_update(struct piix4_pm *d)
     }
 }
 
-static bool touches(unsigned off, unsigned size, unsigned first, unsigned length)
-{
-    return off < first + length && first < off + size;
-}
-
 static void piix4_pm_config_written(void *opaque, unsigned off, unsigned size)
 {
     struct piix4_pm *d = opaque;
 
-    if (touches(off, size, PMBA, 2) || touches(off, size, PMREGMISC, 1) ||
-        touches(off, size, SMBBA, 2) || touches(off, size, SMBHSTCFG, 1)) {
+    if (pci_touches(off, size, PMBA, 2) || pci_touches(off, size, PMREGMISC, 1) ||
+        pci_touches(off, size, SMBBA, 2) || pci_touches(off, size, SMBHSTCFG, 1)) {
         blocks_update(d);
         sci_update(d);
     }
@@ -422,11 +417,6 @@ static void piix4_pm_set_up_config(struct pci_function *pci)
     memset(&pci->wmask[0xd3], 0xff, 3); /* SMBSLVC, SMBSHDW1, SMBSHDW2 */
 }
 
-static struct region block(const char *name, const struct reg *regs, unsigned len, void *opaque)
-{
-    return (struct region){.name = name, .regs = regs, .nregs = 1, .opaque = opaque, .len = len};
-}
-
 static int piix4_pm_map_fixed(struct piix4_pm *d)
 {
     int err = bus_map(d->pio, &d->apm, APM_BASE);
@@ -448,12 +438,12 @@ int piix4_pm_init(struct piix4_pm *d, const struct hw *hw, struct pci_bus *bus,
     d->pio = hw->pio;
     d->power = hw->power;
     d->config = *config;
-    d->pm1_cnt = block("pm1a-cnt", pm1_cnt_regs, 2, d);
-    d->smbus = block("smbus", smbus_regs, 14, d);
-    d->apm = block("apm", apm_regs, 2, d);
-    d->gpe0 = block("gpe0", gpe0_regs, 4, d);
-    d->hotplug = block("pci-hotplug", hotplug_regs, 0x14, d);
-    d->cpus = block("cpus", cpus_regs, CPUS_LEN, d);
+    d->pm1_cnt = region_of("pm1a-cnt", pm1_cnt_regs, 2, d);
+    d->smbus = region_of("smbus", smbus_regs, 14, d);
+    d->apm = region_of("apm", apm_regs, 2, d);
+    d->gpe0 = region_of("gpe0", gpe0_regs, 4, d);
+    d->hotplug = region_of("pci-hotplug", hotplug_regs, 0x14, d);
+    d->cpus = region_of("cpus", cpus_regs, CPUS_LEN, d);
     d->pci = (struct pci_function){
         .name = "piix4-pm",
         .devfn = PIIX4_PM_DEVFN,

@@ -136,11 +136,6 @@ static const struct reg *region_row(const struct region *r, uint32_t off)
     return NULL;
 }
 
-static uint64_t ones(unsigned size)
-{
-    return size >= 8 ? UINT64_MAX : (1ull << (size * 8)) - 1;
-}
-
 /*
  * The size of the first piece of an access: the widest that the row implements, that fits what is
  * left of the access, and that lies inside the row; 0 when the row has no width small enough.
@@ -168,10 +163,10 @@ static uint64_t region_read(const struct region *r, uint32_t off, unsigned size)
         uint64_t part;
 
         if (n && row->read) {
-            part = row->read(r->opaque, off + done, n) & ones(n);
+            part = row->read(r->opaque, off + done, n) & bus_ones(n);
         } else {
             n = n ? n : 1;
-            part = ones(n);
+            part = bus_ones(n);
         }
         val |= part << (done * 8);
         done += n;
@@ -188,7 +183,7 @@ static void region_write(const struct region *r, uint32_t off, unsigned size, ui
         unsigned n = row ? piece_size(row, off + done, size - done) : 0;
 
         if (n && row->write) {
-            row->write(r->opaque, off + done, n, (val >> (done * 8)) & ones(n));
+            row->write(r->opaque, off + done, n, (val >> (done * 8)) & bus_ones(n));
         }
         done += n ? n : 1;
     }

@@ -71,6 +71,19 @@ struct bus_listener {
     void *opaque;
 };
 
+/* The fields of a region of one row of registers; set flags and priority where they are not 0. */
+static inline struct region region_of(const char *name, const struct reg *row, uint64_t len,
+                                      void *opaque)
+{
+    return (struct region){.name = name, .regs = row, .nregs = 1, .opaque = opaque, .len = len};
+}
+
+/* What an access of `size` bytes (1 to 8) can hold: all ones. */
+static inline uint64_t bus_ones(unsigned size)
+{
+    return size >= 8 ? UINT64_MAX : (1ull << (size * 8)) - 1;
+}
+
 #define BUS_MAX_REGIONS 128
 
 /* A bus. 16-bit buses have a direct index, the others few regions: those are searched. */
@@ -79,8 +92,8 @@ struct bus {
     unsigned nregions;
     struct region *region[BUS_MAX_REGIONS];
     struct bus_listener listener;
-    uint64_t unclaimed;        /* accesses nobody answered, for statistics */
-    uint8_t index[0x10000];    /* 16-bit buses: per address 1 + region number, 0: nobody */
+    uint64_t unclaimed;     /* accesses nobody answered, for statistics */
+    uint8_t index[0x10000]; /* 16-bit buses: per address 1 + region number, 0: nobody */
 };
 
 /* `limit` is the last address: 0xffff for ports. */

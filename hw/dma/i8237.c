@@ -358,12 +358,6 @@ static const struct device_class i8237_class = {
     .resume = i8237_resume,
 };
 
-static struct region ports(const char *name, const struct reg *regs, void *opaque)
-{
-    return (struct region){
-        .name = name, .regs = regs, .nregs = 1, .opaque = opaque, .len = regs->length};
-}
-
 int i8237_init(struct i8237 *d, const struct hw *hw)
 {
     int err = arena_add(hw->arena, &d->dev, &i8237_class, "i8237");
@@ -373,10 +367,10 @@ int i8237_init(struct i8237 *d, const struct hw *hw)
     }
     d->s = d->dev.state;
     d->dma = hw->dma;
-    d->low = ports("dma-low", low_regs, d);
-    d->high = ports("dma-high", high_regs, d);
-    d->pages = ports("dma-page", page_regs, d);
-    d->pages_high = ports("dma-page-high", page_high_regs, d);
+    d->low = region_of("dma-low", low_regs, low_regs->length, d);
+    d->high = region_of("dma-high", high_regs, high_regs->length, d);
+    d->pages = region_of("dma-page", page_regs, page_regs->length, d);
+    d->pages_high = region_of("dma-page-high", page_high_regs, page_high_regs->length, d);
     err = bus_map(hw->pio, &d->low, 0x00);
     err = err ? err : bus_map(hw->pio, &d->high, 0xc0);
     err = err ? err : bus_map(hw->pio, &d->pages, 0x80);

@@ -454,7 +454,7 @@ static void bmidtp_write(void *dev, uint32_t off, unsigned size, uint64_t val)
 {
     struct ide_channel_state *s = bm_channel(dev, off)->s;
     unsigned shift = 8 * (off & 3);
-    uint32_t mask = (size == 4 ? UINT32_MAX : (1u << (8 * size)) - 1) << shift;
+    uint32_t mask = (uint32_t)bus_ones(size) << shift;
 
     s->bmidtp = ((s->bmidtp & ~mask) | ((uint32_t)(val << shift) & mask)) & ~3u;
 }

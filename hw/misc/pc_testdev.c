@@ -17,24 +17,19 @@
 
 STATE_TYPE(pc_testdev_state, PC_TESTDEV_STATE);
 
-static uint64_t width_mask(unsigned size)
-{
-    return size == 8 ? UINT64_MAX : (1ull << (8 * size)) - 1;
-}
-
 /* --- the register --- */
 
 static uint64_t data_read(void *opaque, uint32_t off, unsigned size)
 {
     const struct pc_testdev *d = opaque;
 
-    return (d->s->data >> (8 * off)) & width_mask(size);
+    return (d->s->data >> (8 * off)) & bus_ones(size);
 }
 
 static void data_write(void *opaque, uint32_t off, unsigned size, uint64_t val)
 {
     struct pc_testdev *d = opaque;
-    uint32_t mask = (uint32_t)width_mask(size) << (8 * off);
+    uint32_t mask = (uint32_t)bus_ones(size) << (8 * off);
 
     d->s->data = (d->s->data & ~mask) | ((uint32_t)val << (8 * off) & mask);
 }
@@ -132,8 +127,10 @@ static const struct device_class testdev_class = {
 static struct region testdev_region(struct pc_testdev *d, const char *name, const struct reg *regs,
                                     uint64_t len)
 {
-    return (struct region){
-        .name = name, .regs = regs, .nregs = 1, .opaque = d, .len = len, .priority = 1};
+    struct region r = region_of(name, regs, len, d);
+
+    r.priority = 1;
+    return r;
 }
 
 int pc_testdev_init(struct pc_testdev *d, const struct hw *hw, const struct pc_testdev_config *cfg)

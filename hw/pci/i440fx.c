@@ -136,7 +136,7 @@ static void i440fx_config_written(void *opaque, unsigned off, unsigned size)
 {
     struct i440fx *d = opaque;
 
-    if (off <= PAM6 && off + size > PAM0) {
+    if (pci_touches(off, size, PAM0, PAM6 - PAM0 + 1)) {
         shadow_update(d);
     }
     smram_update(d);

@@ -199,11 +199,6 @@ static void function_map(struct pci_function *fn)
 
 /* --- configuration space --- */
 
-static bool touches(unsigned off, unsigned size, unsigned first, unsigned length)
-{
-    return off < first + length && first < off + size;
-}
-
 uint32_t pci_config_read(struct pci_bus *bus, uint8_t devfn, unsigned off, unsigned size)
 {
     const struct pci_function *fn = bus->function[devfn];
@@ -242,8 +237,8 @@ void pci_config_write(struct pci_bus *bus, uint8_t devfn, unsigned off, unsigned
     for (unsigned i = 0; i < size; i++) {
         config_write_byte(fn, off + i, (uint8_t)(val >> (i * 8)));
     }
-    if (touches(off, size, PCI_COMMAND, 2) || touches(off, size, PCI_BAR0, 4 * PCI_MAX_BARS) ||
-        touches(off, size, PCI_ROM, 4)) {
+    if (pci_touches(off, size, PCI_COMMAND, 2) ||
+        pci_touches(off, size, PCI_BAR0, 4 * PCI_MAX_BARS) || pci_touches(off, size, PCI_ROM, 4)) {
         function_map(fn);
         intx_update(bus, devfn >> 3);
     }

@@ -118,6 +118,12 @@ uint32_t pci_config_read(struct pci_bus *bus, uint8_t devfn, unsigned off, unsig
 void pci_config_write(struct pci_bus *bus, uint8_t devfn, unsigned off, unsigned size,
                       uint32_t val);
 
+/* Whether an access to [off, off+size) reaches a register at [first, first+length). */
+static inline bool pci_touches(unsigned off, unsigned size, unsigned first, unsigned length)
+{
+    return off < first + length && first < off + size;
+}
+
 /* Helpers for reset_config. */
 static inline void pci_put16(uint8_t *c, unsigned off, uint16_t v)
 {

@@ -48,7 +48,7 @@ static void pirq_update(struct piix3 *d)
 
 static void piix3_config_written(void *opaque, unsigned off, unsigned size)
 {
-    if (off < PIRQRC + PIIX3_LINKS && off + size > PIRQRC) {
+    if (pci_touches(off, size, PIRQRC, PIIX3_LINKS)) {
         pirq_update(opaque);
     }
 }

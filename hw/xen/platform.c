@@ -196,11 +196,6 @@ static void platform_set_up_config(struct xen_platform *d)
         .kind = PCI_BAR_MMIO, .size = MEMORY_SIZE, .prefetchable = true, .region = &d->memory};
 }
 
-static struct region block(const char *name, const struct reg *regs, uint64_t len, void *opaque)
-{
-    return (struct region){.name = name, .regs = regs, .nregs = 1, .opaque = opaque, .len = len};
-}
-
 int xen_platform_init(struct xen_platform *d, const struct hw *hw, struct pci_bus *bus,
                       const struct xen_platform_config *cfg)
 {
@@ -213,9 +208,9 @@ int xen_platform_init(struct xen_platform *d, const struct hw *hw, struct pci_bu
         return ret;
     }
     d->s = d->dev.state;
-    d->fixed = block("xen-platform-fixed", fixed_regs, FIXED_LEN, d);
-    d->ports = block("xen-platform", ports_regs, PORTS_SIZE, d);
-    d->memory = block("xen-platform-memory", memory_regs, MEMORY_SIZE, d);
+    d->fixed = region_of("xen-platform-fixed", fixed_regs, FIXED_LEN, d);
+    d->ports = region_of("xen-platform", ports_regs, PORTS_SIZE, d);
+    d->memory = region_of("xen-platform-memory", memory_regs, MEMORY_SIZE, d);
     platform_set_up_config(d);
     ret = pci_add(bus, &d->pci);
     return ret ? ret : bus_map(hw->pio, &d->fixed, FIXED_BASE);
