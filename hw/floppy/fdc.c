@@ -366,8 +366,8 @@ static uint8_t result_read(struct fdc *d)
     struct fdc_state *s = d->s;
     uint8_t val = s->result[s->result_pos++];
 
+    s->interrupt &= (uint8_t)~INT_DATA;
     if (s->result_pos >= s->result_len) {
-        s->interrupt &= (uint8_t)~INT_DATA;
         phase_idle(d);
     }
     fdc_update_irq(d);
