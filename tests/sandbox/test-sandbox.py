@@ -73,9 +73,9 @@ class GuestOf(Guest):
         if self.process.poll() is not None:
             self.err.join(5)
             raise AssertionError(f"cleave ended: {self.err.text}")
+        found = descendants(self.process.pid)
         return path.exists() and "S (sleeping)" in status_lines(self.process.pid)["State"] and \
-            all(filtered(pid) for name, pid in descendants(self.process.pid).items()
-                if name in HALVES)
+            set(HALVES) <= set(found) and all(filtered(found[name]) for name in HALVES)
 
 
 def status_lines(pid, task=None):
