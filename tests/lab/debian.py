@@ -19,7 +19,7 @@ rm -f run.img
 """
 
 
-def command(vcpus, timeout=400, options=""):
+def command(vcpus, timeout=300, options=""):
     """The shell command that runs the guest once."""
     return COMMAND.format(disk=DISK, vcpus=vcpus, timeout=timeout, options=options)
 
