@@ -149,7 +149,7 @@ static void hmp_info(struct monitor *mon, const char *rest, GString *answer)
 
 static void hmp_stop(struct monitor *mon, const char *rest, GString *answer)
 {
-    runstate_stop(mon->machine, NULL);
+    runstate_pause(mon->machine);
 }
 
 static void hmp_cont(struct monitor *mon, const char *rest, GString *answer)

@@ -25,10 +25,7 @@ QMP_COMMAND(cmd_stop)
 {
     struct monitor *mon = opaque;
 
-    machine_serve(mon->machine);
-    runstate_stop(mon->machine, NULL);
-    machine_stop(mon->machine);
-    machine_flush_consoles(mon->machine);
+    runstate_pause(mon->machine);
     return NULL;
 }
 
@@ -48,6 +45,9 @@ QMP_COMMAND(cmd_system_powerdown)
     if (mon->machine->o->accel == ACCEL_CLEAVE) {
         return fail(error, "the power button is the hypervisor core's; use `cleave shutdown`");
     }
+    if (mon->machine->o->accel == ACCEL_XEN) {
+        return fail(error, "the power button is Xen's; use `xl trigger DOMAIN power`");
+    }
     monitor_event(mon, "POWERDOWN", NULL);
     return NULL;
 }
@@ -58,6 +58,9 @@ QMP_COMMAND(cmd_inject_nmi)
 
     if (mon->machine->o->accel == ACCEL_CLEAVE) {
         return fail(error, "the CPUs are the hypervisor core's; send it the NMI");
+    }
+    if (mon->machine->o->accel == ACCEL_XEN) {
+        return fail(error, "the CPUs are Xen's; use `xl trigger DOMAIN nmi`");
     }
     return NULL; /* no CPU is there to take it */
 }

@@ -49,6 +49,14 @@ void runstate_stop(struct machine *m, const char *why)
     monitor_event(m->monitor, "STOP", NULL);
 }
 
+void runstate_pause(struct machine *m)
+{
+    machine_serve(m);
+    runstate_stop(m, NULL);
+    machine_stop(m);
+    machine_flush_consoles(m);
+}
+
 void runstate_cont(struct machine *m)
 {
     bool running = m->loop->running;

@@ -23,6 +23,8 @@ struct runstate {
 
 /* stop and cont as a monitor says them; with events. cont sends failed requests again. */
 void runstate_stop(struct machine *m, const char *why);
+/* A monitor's `stop`: nothing is asked, in flight or unwritten afterwards. Not within a request. */
+void runstate_pause(struct machine *m);
 void runstate_cont(struct machine *m);
 
 /* cont where somebody asks for it. NULL, or why not: a line without an end. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The short commands: list, pause, unpause, destroy, screenshot, sendkey. */
+/* The short commands: list, pause, unpause, shutdown, reset, destroy, screenshot, sendkey. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +35,16 @@ int cmd_pause(int argc, char **argv)
 int cmd_unpause(int argc, char **argv)
 {
     return simple(argc, argv, "unpause NAME", "cont");
+}
+
+int cmd_shutdown(int argc, char **argv)
+{
+    return simple(argc, argv, "shutdown NAME", "system_powerdown");
+}
+
+int cmd_reset(int argc, char **argv)
+{
+    return simple(argc, argv, "reset NAME", "system_reset");
 }
 
 /* Returns when the name is free again: the monitor closes its sockets last. */

@@ -7,6 +7,8 @@ int cmd_run(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
 int cmd_unpause(int argc, char **argv);
+int cmd_shutdown(int argc, char **argv);
+int cmd_reset(int argc, char **argv);
 int cmd_destroy(int argc, char **argv);
 int cmd_screenshot(int argc, char **argv);
 int cmd_sendkey(int argc, char **argv);

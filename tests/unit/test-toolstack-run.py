@@ -622,6 +622,8 @@ def test_commands(w):
     w.command("pause", w.name)
     true(re.search(r"^%s +paused " % re.escape(w.name), w.command("list")[0], re.M), out)
     w.command("unpause", w.name)
+    w.command("shutdown", w.name)
+    w.command("reset", w.name)
     w.command("sendkey", w.name, "ctrl-alt-delete", "a", "-")
     w.command("destroy", w.name)
     _, err = p.communicate(timeout=20)
@@ -633,7 +635,8 @@ def test_commands(w):
         return "dm send-key " + json.dumps({"hold-time": 40, "keys": [
             {"data": n, "type": "qcode"} for n in names]}, sort_keys=True)
     equal(w.commands(), ["dm cont", "hv cont", "hv stop", "dm stop", "dm cont", "hv cont",
-                         key("ctrl", "alt", "delete"), key("a"), key("minus"),
+                         "hv system_powerdown", "hv stop", "dm stop", "dm system_reset",
+                         "hv system_reset", "dm cont", "hv cont", key("ctrl", "alt", "delete"), key("a"), key("minus"),
                          "hv stop", "dm quit", "hv quit"])
 
 
