@@ -54,7 +54,8 @@ def no_debug_exit():
 def reset(mode):
     """8042, port 92h and CF9h (even posted) reset the machine; CMOS keeps its bytes"""
     with work_dir() as work:
-        status, serial, _ = guest_run("--debug-exit", guest_disk(work, "reset"), mode=mode)
+        status, serial, _ = guest_run("--debug-exit", guest_disk(work, "reset"), mode=mode,
+                                      seconds=150)  # five starts
         equal([line.strip() for line in serial.splitlines() if line.startswith("start")],
               [f"start {n:08x}" for n in range(5)], "starts")
         equal(status, 33, "exit status")
