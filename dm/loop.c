@@ -12,7 +12,7 @@
 #define SPIN_MIN_NS 4000u   /* first step up from not spinning at all */
 #define SPIN_ROUND  64      /* loads between two looks at the time */
 #define MAX_EVENTS  16
-#define BUSY_TURNS  256 /* deferred work waits no longer than this */
+#define BUSY_TURNS  256 /* all else waits no longer than this for vCPUs that keep asking */
 
 uint64_t loop_host_now(void)
 {
@@ -143,7 +143,6 @@ static void loop_run_deferred(struct loop *l)
 
     memcpy(todo, l->deferred, n * sizeof(todo[0]));
     l->ndeferred = 0;
-    l->turns = 0;
     for (unsigned i = 0; i < n; i++) {
         todo[i].run(todo[i].opaque);
     }
@@ -258,12 +257,23 @@ static void loop_sleep(struct loop *l, uint64_t start, uint64_t left)
     loop_adapt(l, loop_host_now() - start);
 }
 
+/* Several vCPUs can see to it that there always is a request: all else gets its turn. */
+static void loop_look_around(struct loop *l)
+{
+    l->turns = 0;
+    loop_run_deferred(l);
+    if (loop_time_left(l) == 0) {
+        clock_run(l->clock);
+    }
+    loop_wait_io(l, 0);
+}
+
 void loop_run(struct loop *l)
 {
     while (!l->quit) {
         if (loop_serve(l)) {
-            if (++l->turns >= BUSY_TURNS && l->ndeferred) {
-                loop_run_deferred(l);
+            if (++l->turns >= BUSY_TURNS) {
+                loop_look_around(l);
             }
             continue;
         }

@@ -44,7 +44,7 @@ struct loop {
     uint64_t spin_ns;      /* the current spinning time, adapted */
     uint64_t paused_at;    /* host ns when the guest clock was stopped */
     uint64_t clock_offset; /* host ns - guest ns while running */
-    unsigned turns;        /* busy turns since deferred work was last done */
+    unsigned turns;        /* requests served since all else had its turn */
     unsigned ndeferred;
     struct loop_deferred deferred[LOOP_MAX_DEFERRED];
     struct loop_watch watch[LOOP_MAX_WATCHES];

@@ -28,9 +28,11 @@ import lab
 import tap
 
 SCENARIOS = ["boot-hda", "boot-stdvga", "boot-cdrom", "boot-second", "boot-order", "two-guests",
-             "altered", "killed", "linux-boot", "linux-pause", "linux-save", "linux-checkpoint",
+             "altered", "killed", "linux-boot", "linux-pause", "linux-checkpoint", "linux-save",
              "linux-reboot", "linux-poweroff", "linux-smp", "leaks"]
 # Those of the Linux guest need it in the state in which the one before left it, or make it anew.
+# xl's process behind a guest ends at its checkpoint, and nobody would act on a reboot; a restored
+# guest has another one.
 TIMEOUT = 2400  # seconds for one start of the emulated host
 BUDGET = 1500  # seconds after which it is not started again
 NO_XEN = ("this cleave-dm was built without Xen's libraries (libxendevicemodel): run ./setup "

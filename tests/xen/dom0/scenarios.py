@@ -455,8 +455,8 @@ SCENARIOS = {
     "boot-hda": boot_hda, "boot-stdvga": boot_stdvga, "boot-cdrom": boot_cdrom,
     "boot-second": boot_second, "boot-order": boot_order,
     "two-guests": two_guests, "altered": altered, "killed": killed,
-    "linux-boot": linux_boot, "linux-pause": linux_pause, "linux-save": linux_save,
-    "linux-checkpoint": linux_checkpoint, "linux-reboot": linux_reboot,
+    "linux-boot": linux_boot, "linux-pause": linux_pause, "linux-checkpoint": linux_checkpoint,
+    "linux-save": linux_save, "linux-reboot": linux_reboot,
     "linux-poweroff": linux_poweroff, "linux-smp": linux_smp,
     "leaks": leaks,
 }
