@@ -4,7 +4,7 @@
 
 import time
 
-from harness import (INTERNAL_ERROR, MODES, QUICK, Guest, Skip, equal, kvm_interprets,
+from harness import (IN_LAB, INTERNAL_ERROR, MODES, QUICK, Guest, Skip, equal, kvm_interprets,
                      medium, test_each, tests_main)
 from media import MEMTEST
 

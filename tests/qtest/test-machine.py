@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The machine around its disks: shadow memory and flash, fw_cfg, CMOS, floppy, VGA, PCI, extras."""
 
-import pathlib
 import struct
 
 from qtest import (SECOND, Machine, equal, pattern, test, test_each, tests_main, work_dir)

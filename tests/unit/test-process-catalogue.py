@@ -8,7 +8,6 @@
 
 import array
 import contextlib
-import json
 import os
 import random
 import select
@@ -207,7 +206,7 @@ def memory_stays():
     work = []
     for n in range(200):
         lba = n * 5 % 2000
-        work += [f"outb 0x1f6 0xe0", "outb 0x1f2 1", f"outb 0x1f3 {lba & 255}",
+        work += ["outb 0x1f6 0xe0", "outb 0x1f2 1", f"outb 0x1f3 {lba & 255}",
                  f"outb 0x1f4 {lba >> 8}", "outb 0x1f5 0", "outb 0x1f7 0x20", "clock_step 1000",
                  "inw 0x1f0", "outb 0x3f6 4", "outb 0x3f6 0", f"outb 0x3f5 {n}",
                  f"outb 0x3f2 {n & 0x1f}", f"outb 0x60 {n}", f"outb 0x64 {n}",

@@ -17,7 +17,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lab"))
 # pylint: disable=wrong-import-position
 import image
-import lab
 
 # Other processor models of QEMU's crash dom0.
 CPU = "qemu64,+svm,+npt"
