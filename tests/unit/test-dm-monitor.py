@@ -522,6 +522,14 @@ def floppy_change():
 
 # --- errors ---
 
+def rules_file(directory):
+    """Rules of blkdebug by which the first flush fails."""
+    path = os.path.join(directory, "rules")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(FLUSH_RULE)
+    return path
+
+
 def flush(m):
     m.outb(0x1f6, 0)
     m.outb(0x1f7, 0xe7)
@@ -532,9 +540,7 @@ def error_stops():
     """werror=stop: the guest waits, busy; cont repeats the request; it succeeds"""
     with tempfile.TemporaryDirectory() as d:
         disk = image(d, "disk")
-        rules = os.path.join(d, "rules")
-        with open(rules, "w", encoding="utf-8") as f:
-            f.write(FLUSH_RULE)
+        rules = rules_file(d)
         with Machine("-drive", f"file=blkdebug:{rules}:{disk},if=ide,cache=writeback,format=raw,"
                      "rerror=stop,werror=stop") as m:
             flush(m)
@@ -598,9 +604,7 @@ def stop_overtaken():
     """a request fails just before cont or a reset: that stops nothing any more"""
     with tempfile.TemporaryDirectory() as d:
         disk = image(d, "disk")
-        rules = os.path.join(d, "rules")
-        with open(rules, "w", encoding="utf-8") as f:
-            f.write(FLUSH_RULE)
+        rules = rules_file(d)
         resume = {"command-line": 'qemu-io ide0-hd0 "resume A"'}
         for command, news in (("cont", ["BLOCK_IO_ERROR"]),
                               ("system_reset", ["BLOCK_IO_ERROR", "RESET"])):
