@@ -339,9 +339,7 @@ static void blocks_update(struct piix4_pm *d)
 
     block_map(d->pio, &d->pm1_cnt, base, PM1_CNT);
     block_map(d->pio, &d->smbus, smbus_base(d->s), 0);
-    if (d->config.pm_base) {
-        d->config.pm_base(d->config.opaque, base);
-    }
+    d->config.pm_base(d->config.opaque, base);
 }
 
 static void piix4_pm_config_written(void *opaque, unsigned off, unsigned size)

@@ -205,7 +205,6 @@ static void tx_drain(struct ns16550 *u)
         unsigned len = s->tx_count < run ? s->tx_count : run;
         size_t n = u->chr ? u->chr->write(u->chr->opaque, &s->tx[s->tx_first], len) : len;
 
-        n = n > len ? len : n;
         s->tx_first = (uint8_t)((s->tx_first + n) % NS16550_FIFO);
         s->tx_count = (uint8_t)(s->tx_count - n);
         if (n < len) {

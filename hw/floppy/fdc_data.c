@@ -58,9 +58,8 @@ static bool track_readable(const struct fdc *d)
     const struct fdc_state *s = d->s;
     const struct fdc_format *f = command_format(d);
 
-    return f && blk_present(command_blk(d)) && (s->dsr & DSR_RATE) == f->rate &&
-           (s->cmd[CMD_OPCODE] & CMD_MF) && s->pcn[command_unit(s)] < f->cylinders &&
-           s->head < f->heads;
+    return f && (s->dsr & DSR_RATE) == f->rate && (s->cmd[CMD_OPCODE] & CMD_MF) &&
+           s->pcn[command_unit(s)] < f->cylinders && s->head < f->heads;
 }
 
 /* Whether the sector in work is on this track. Its place in the image, or status bits, come out. */
@@ -187,7 +186,7 @@ static bool dma_move(struct fdc *d, uint32_t len, bool to_memory)
     if (!to_memory) {
         memset(s->buf, 0, sizeof(s->buf));
     }
-    if (d->dma && (s->dor & DOR_DMA_GATE)) {
+    if (s->dor & DOR_DMA_GATE) {
         n = i8237_transfer(d->dma, FDC_CHANNEL, s->buf, len, to_memory, &tc);
     }
     s->tc = tc;

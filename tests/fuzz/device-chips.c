@@ -12,7 +12,7 @@ static struct i8259 pic;
 
 static void pic_input(struct fuzz_world *w, uint32_t addr, uint64_t val)
 {
-    i8259_set(&pic, addr & 15, val & 1);
+    i8259_set(&pic, addr & 31, val & 1); /* half of them do not exist */
 }
 
 static void pic_acknowledge(struct fuzz_world *w, uint32_t addr, uint64_t val)
@@ -111,7 +111,7 @@ static bool apic_message(void *opaque, unsigned input, uint64_t entry)
 
 static void ioapic_input(struct fuzz_world *w, uint32_t addr, uint64_t val)
 {
-    ioapic_set(&ioapic, addr % IOAPIC_INPUTS, val & 1);
+    ioapic_set(&ioapic, addr & 31, val & 1); /* some of them do not exist */
 }
 
 static void ioapic_end(struct fuzz_world *w, uint32_t addr, uint64_t val)
@@ -122,6 +122,7 @@ static void ioapic_end(struct fuzz_world *w, uint32_t addr, uint64_t val)
 static void apic_accepts(struct fuzz_world *w, uint32_t addr, uint64_t val)
 {
     accepts = val & 1;
+    ioapic.apic.message = val & 2 ? NULL : apic_message; /* NULL: no APIC is there */
 }
 
 static bool ioapic_setup(struct fuzz_world *w)
@@ -138,6 +139,7 @@ static bool ioapic_setup(struct fuzz_world *w)
 static void ioapic_rewind(struct fuzz_world *w)
 {
     accepts = true;
+    ioapic.apic.message = apic_message;
 }
 
 static size_t ioapic_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max)

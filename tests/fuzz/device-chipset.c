@@ -264,6 +264,8 @@ FUZZ_TARGET(pci_xen) = {
 
 /* --- piix4-pm --- */
 
+#define PM_VCPUS 11
+
 static struct piix4_pm pm;
 
 static void pm_base(void *opaque, uint16_t base)
@@ -276,9 +278,25 @@ static void gpe(struct fuzz_world *w, uint32_t addr, uint64_t val)
     piix4_pm_gpe(&pm, addr & 15);
 }
 
+/* Bit 9 of addr: the next one, else the number in bits 8-0; 256 are there at most. */
+static void cpu_plug(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    unsigned cpu = addr & 0x200 ? pm.config.vcpus : addr & 0x1ff;
+    bool next = cpu == pm.config.vcpus && cpu < 256;
+
+    if ((piix4_pm_cpu_add(&pm, cpu) == 0) != next) {
+        fuzz_finding(w, "CPU %u: %s", cpu, next ? "refused" : "plugged in");
+    }
+}
+
+static void pm_rewind(struct fuzz_world *w)
+{
+    pm.config.vcpus = PM_VCPUS;
+}
+
 static bool pm_setup(struct fuzz_world *w)
 {
-    struct piix4_pm_config cfg = {pm_base, w, fuzz_line(w, PIIX4_PM_SCI_IRQ), 11};
+    struct piix4_pm_config cfg = {pm_base, w, fuzz_line(w, PIIX4_PM_SCI_IRQ), PM_VCPUS};
     const struct fuzz_window window[] = {
         {"pm1a-cnt", FUZZ_PIO, 0xb004, 2, &pm.pm1_cnt, NULL},
         {"smbus", FUZZ_PIO, 0xb100, 16, &pm.smbus, NULL},
@@ -292,6 +310,7 @@ static bool pm_setup(struct fuzz_world *w)
         fuzz_window_add(w, &window[i]);
     }
     fuzz_action_add(w, "GPE", gpe);
+    fuzz_action_add(w, "CPU", cpu_plug);
     return fuzz_pci_new(w) && piix4_pm_init(&pm, &w->hw, w->pci, &cfg) == 0;
 }
 
@@ -316,6 +335,7 @@ FUZZ_TARGET(piix4_pm) = {
     .name = "piix4-pm",
     .about = "PIIX4 power management, SMBus, GPE0 and hot-plug registers",
     .setup = pm_setup,
+    .reset = pm_rewind,
     .generate = pm_generate,
 };
 

@@ -8,26 +8,25 @@
 
 static struct i8237 dma;
 
-/* Bits 2-0 of addr: channel; bit 3: to memory. Value: bytes. */
+/* Bits 2-0 of addr: channel (bit 4: of those that there are not); bit 3: to memory. Value: bytes.
+ */
 static void dreq(struct fuzz_world *w, uint32_t addr, uint64_t val)
 {
     static const uint8_t pattern[8] = {1, 2, 3, 4, 5, 6, 7, 8};
     uint8_t buf[1024];
     uint32_t len = (uint32_t)(val % (sizeof(buf) + 1));
+    unsigned channel = (addr & 7) | (addr >> 1 & 8);
     bool tc = false;
 
-    if ((addr & 7) == 4) {
-        return; /* the cascade: nobody may ask for it */
-    }
     for (unsigned i = 0; i < sizeof(buf); i += sizeof(pattern)) {
         memcpy(&buf[i], pattern, sizeof(pattern));
     }
-    uint32_t n = i8237_transfer(&dma, addr & 7, buf, len, addr & 8, &tc);
-    if (n > len) {
-        fuzz_finding(w, "%u bytes moved, %u were asked for", n, len);
+    uint32_t n = i8237_transfer(&dma, channel, buf, len, addr & 8, &tc);
+    if (n > len || (n && (channel == 4 || channel > 7))) {
+        fuzz_finding(w, "channel %u: %u bytes moved, %u were asked for", channel, n, len);
     }
-    fuzz_note(w, "DREQ %u for %u bytes: %u moved, TC %d, ready %d", addr & 7, len, n, tc,
-              i8237_ready(&dma, addr & 7));
+    fuzz_note(w, "DREQ %u for %u bytes: %u moved, TC %d, ready %d", channel, len, n, tc,
+              i8237_ready(&dma, channel));
     fuzz_answer(w, n * 2 + tc + (n ? buf[n - 1] * 16u : 0));
 }
 

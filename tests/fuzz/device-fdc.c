@@ -6,10 +6,12 @@
 
 #define IMAGE_144 (1440u << 10)
 #define IMAGE_360 (360u << 10)
+#define IMAGE_180 (180u << 10)
+#define IMAGE_BIG (3000u << 10) /* more than any format holds */
 
 static struct i8237 dma;
 static struct fdc fdc;
-static struct fuzz_blk *disk[3];
+static struct fuzz_blk *disk[5];
 static struct blk no_disk;
 
 /* Bit 0 of addr: the drive. Value: which disk, or none. */
@@ -19,6 +21,17 @@ static void media_change(struct fuzz_world *w, uint32_t addr, uint64_t val)
         return; /* no drive, no slot */
     }
     fdc_change_disk(&fdc, addr & 1, (val & 3) < 3 ? &disk[val & 3]->blk : &no_disk);
+    if (fdc_cmos_type(&fdc, addr & 1) != ((val & 3) % 3 ? 2 : 4)) {
+        fuzz_finding(w, "the wrong type of drive for disk %u", (unsigned)val & 3);
+    }
+}
+
+/* The same with a disk of one side, or one whose image is larger than disks are. */
+static void odd_disk(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    if (fdc.drive[addr & 1]) {
+        fdc_change_disk(&fdc, addr & 1, &disk[3 + (val & 1)]->blk);
+    }
 }
 
 static bool setup(struct fuzz_world *w, bool compat)
@@ -28,6 +41,8 @@ static bool setup(struct fuzz_world *w, bool compat)
     disk[0] = fuzz_blk_new(w, IMAGE_144, 1u << 20, false);
     disk[1] = fuzz_blk_new(w, IMAGE_360, 1u << 18, true);
     disk[2] = fuzz_blk_new(w, IMAGE_360, 1u << 18, false);
+    disk[3] = fuzz_blk_new(w, IMAGE_180, 1u << 18, false);
+    disk[4] = fuzz_blk_new(w, IMAGE_BIG, 1u << 18, false);
     cfg.drive[0] = &disk[0]->blk;
     cfg.drive[1] = compat ? NULL : &disk[1]->blk;
     fuzz_ports_add(w, "fdc", 0x3f0, 8);
@@ -37,6 +52,7 @@ static bool setup(struct fuzz_world *w, bool compat)
     fuzz_ports_add(w, "dma-page", 0x80, 16);
     fuzz_ports_add(w, "dma-page-high", 0x480, 16);
     fuzz_action_add(w, "disk change", media_change);
+    fuzz_action_add(w, "odd disk", odd_disk);
     if (i8237_init(&dma, &w->hw) || fdc_init(&fdc, &w->hw, &cfg)) {
         return false;
     }

@@ -56,6 +56,13 @@ static void peer_takes(struct fuzz_world *w, uint32_t addr, uint64_t val)
     }
 }
 
+/* Value bit 0: nobody is there; bit 1: somebody who does not ask when there is room again. */
+static void peer_changes(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    uart.chr = val & 1 ? NULL : &peer;
+    peer.accept_input = val & 2 ? NULL : peer_accept;
+}
+
 static bool serial_setup(struct fuzz_world *w)
 {
     struct ns16550_config cfg = {
@@ -65,12 +72,14 @@ static bool serial_setup(struct fuzz_world *w)
     fuzz_ports_add(w, "serial", 0x3f8, 8);
     fuzz_action_add(w, "input", input);
     fuzz_action_add(w, "room", peer_takes);
+    fuzz_action_add(w, "peer", peer_changes);
     return ns16550_init(&uart, &w->hw, &cfg) == 0;
 }
 
 static void serial_reset(struct fuzz_world *w)
 {
     room = ROOM_AT_FIRST;
+    peer_changes(w, 0, 0);
 }
 
 FUZZ_TARGET(ns16550) = {

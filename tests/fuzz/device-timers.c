@@ -7,12 +7,26 @@
 #include "mc146818.h"
 #include "nvram/cmos.h"
 
-#define EPOCH 1700000000
+#define EPOCH      1700000000
+#define EPOCH_1998 883612800
 
 /* --- rtc --- */
 
 static struct rtc rtc;
 static struct cmos cmos;
+
+/* What a machine decides. Value bit 0: no CMOS RAM; bit 1: switched on before the year 2000. */
+static void rtc_wiring(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    rtc.cmos_read = val & 1 ? NULL : cmos_byte_read;
+    rtc.cmos_write = val & 1 ? NULL : cmos_byte_write;
+    rtc.epoch = val & 2 ? EPOCH_1998 : EPOCH;
+}
+
+static void rtc_rewind(struct fuzz_world *w)
+{
+    rtc_wiring(w, 0, 0);
+}
 
 static bool rtc_setup(struct fuzz_world *w)
 {
@@ -22,9 +36,9 @@ static bool rtc_setup(struct fuzz_world *w)
     if (cmos_init(&cmos, &w->hw, &cfg) || rtc_init(&rtc, &w->hw, fuzz_line(w, 8), EPOCH)) {
         return false;
     }
-    rtc.cmos_read = cmos_byte_read;
-    rtc.cmos_write = cmos_byte_write;
     rtc.cmos = &cmos;
+    rtc_wiring(w, 0, 0);
+    fuzz_action_add(w, "wiring", rtc_wiring);
     fuzz_ports_add(w, "rtc", RTC_IO_BASE, 2);
     return bus_map(w->hw.pio, &rtc.region, RTC_IO_BASE) == 0;
 }
@@ -47,6 +61,7 @@ FUZZ_TARGET(rtc) = {
     .name = "rtc",
     .about = "MC146818A real-time clock and CMOS RAM",
     .setup = rtc_setup,
+    .reset = rtc_rewind,
     .generate = rtc_generate,
 };
 
