@@ -127,9 +127,6 @@ static const struct reg tmr_regs[] = {
 
 static void acpipm_map(struct acpipm *p)
 {
-    if (!p->bus) {
-        return;
-    }
     if (p->s->base) {
         bus_map(p->bus, &p->evt, p->s->base + ACPIPM_EVT);
         bus_map(p->bus, &p->tmr, p->s->base + ACPIPM_TMR);

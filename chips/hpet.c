@@ -480,5 +480,5 @@ int hpet_init(struct hpet *h, const struct hw *hw, const struct hpet_lines *line
     }
     h->region = (struct region){
         .name = "hpet", .regs = hpet_regs, .nregs = 1, .opaque = h, .len = HPET_LEN};
-    return hw->mmio ? bus_map(hw->mmio, &h->region, HPET_BASE) : 0;
+    return bus_map(hw->mmio, &h->region, HPET_BASE);
 }

@@ -34,7 +34,6 @@ enum { REG_SRA, REG_SRB, REG_DOR, REG_TDR, REG_MSR, REG_FIFO, FDC_PORTS };
 #define VERSION_82077   0x90u
 #define CONFIGURE_RESET 0x20u /* FIFO disabled, polling enabled */
 #define CONFIGURE_MASK  0x7fu
-#define CONFIGURE_POLL  0x10u /* 1: no polling */
 #define CONFIGURE_EFIFO 0x20u
 #define CONFIGURE_THR   0x0fu
 
@@ -393,7 +392,7 @@ static uint8_t fifo_read(struct fdc *d)
 
 /* --- reset: chapter 2.1.2 and 3.0 --- */
 
-/* LOCK keeps the FIFO's settings over a software reset (chapter 5.2.10). */
+/* LOCK keeps the FIFO's settings over a software reset (chapter 5.2.10); EIS and POLL clear. */
 static void configure_reset(struct fdc_state *s)
 {
     if (s->lock) {
@@ -423,15 +422,11 @@ static void software_reset(struct fdc *d)
     phase_idle(d);
 }
 
-/* Coming out of reset, the polled drives all report a change of their ready line. */
+/* Coming out of reset, which turned polling on, all drives report a change of their ready line. */
 static void reset_left(struct fdc *d)
 {
-    struct fdc_state *s = d->s;
-
-    if (!(s->configure & CONFIGURE_POLL)) {
-        s->reset_sense = FDC_UNITS;
-        s->interrupt = INT_SEEK;
-    }
+    d->s->reset_sense = FDC_UNITS;
+    d->s->interrupt = INT_SEEK;
 }
 
 static void dor_write(struct fdc *d, uint8_t val)

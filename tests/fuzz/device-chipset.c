@@ -278,14 +278,16 @@ static void gpe(struct fuzz_world *w, uint32_t addr, uint64_t val)
     piix4_pm_gpe(&pm, addr & 15);
 }
 
-/* Bit 9 of addr: the next one, else the number in bits 8-0; 256 are there at most. */
+/* CPUs from number addr to the val-th after it; only the next one can be taken, 256 at most. */
 static void cpu_plug(struct fuzz_world *w, uint32_t addr, uint64_t val)
 {
-    unsigned cpu = addr & 0x200 ? pm.config.vcpus : addr & 0x1ff;
-    bool next = cpu == pm.config.vcpus && cpu < 256;
+    for (unsigned i = 0; i <= (val & 0xff); i++) {
+        unsigned cpu = (addr & 0x1ff) + i;
+        bool next = cpu == pm.config.vcpus && cpu < 256;
 
-    if ((piix4_pm_cpu_add(&pm, cpu) == 0) != next) {
-        fuzz_finding(w, "CPU %u: %s", cpu, next ? "refused" : "plugged in");
+        if ((piix4_pm_cpu_add(&pm, cpu) == 0) != next) {
+            fuzz_finding(w, "CPU %u: %s", cpu, next ? "refused" : "plugged in");
+        }
     }
 }
 

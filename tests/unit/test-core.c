@@ -91,6 +91,24 @@ static void test_resume_announces(struct fixture *f, gconstpointer data)
     g_assert_cmpuint(f->rearmed, ==, 500);
 }
 
+/* One timer more than there is room for is a mistake in the machine's wiring. */
+static void test_too_many(void)
+{
+    static struct clock c;
+
+    if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
+        g_test_trap_assert_failed();
+        g_test_trap_assert_stdout("*all are there*");
+        return;
+    }
+    for (unsigned i = 0; i < CLOCK_MAX_TIMERS; i++) {
+        g_assert_cmpuint(clock_timer_new(&c, fire_a, NULL), ==, i);
+    }
+    g_print("all are there\n");
+    clock_timer_new(&c, fire_a, NULL);
+}
+
 static void test_saturates(void)
 {
     g_assert_cmpuint(clock_add(UINT64_MAX - 1, 5), ==, UINT64_MAX);
@@ -190,6 +208,7 @@ int main(int argc, char **argv)
 #define ADD(name, fn) g_test_add(name, struct fixture, NULL, set_up, fn, tear_down)
     ADD("/clock/order", test_order);
     ADD("/clock/resume-announces", test_resume_announces);
+    g_test_add_func("/clock/too-many-timers", test_too_many);
     g_test_add_func("/clock/saturates", test_saturates);
     ADD("/arena/check", test_arena);
     g_test_add_func("/arena/full", test_arena_full);
