@@ -186,7 +186,7 @@ static bool dma_move(struct fdc *d, uint32_t len, bool to_memory)
     if (!to_memory) {
         memset(s->buf, 0, sizeof(s->buf));
     }
-    if (s->dor & DOR_DMA_GATE) {
+    if (d->dma && (s->dor & DOR_DMA_GATE)) {
         n = i8237_transfer(d->dma, FDC_CHANNEL, s->buf, len, to_memory, &tc);
     }
     s->tc = tc;

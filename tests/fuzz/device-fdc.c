@@ -34,6 +34,12 @@ static void odd_disk(struct fuzz_world *w, uint32_t addr, uint64_t val)
     }
 }
 
+/* Value bit 0: no DMA controller is wired to it. */
+static void wiring(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    fdc.dma = val & 1 ? NULL : &dma;
+}
+
 static bool setup(struct fuzz_world *w, bool compat)
 {
     struct fdc_config cfg = {.irq = fuzz_line(w, 6), .dma = &dma, .compat = compat};
@@ -53,6 +59,7 @@ static bool setup(struct fuzz_world *w, bool compat)
     fuzz_ports_add(w, "dma-page-high", 0x480, 16);
     fuzz_action_add(w, "disk change", media_change);
     fuzz_action_add(w, "odd disk", odd_disk);
+    fuzz_action_add(w, "wiring", wiring);
     if (i8237_init(&dma, &w->hw) || fdc_init(&fdc, &w->hw, &cfg)) {
         return false;
     }
@@ -231,6 +238,7 @@ static size_t fdc_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max
 
 static void fdc_reset(struct fuzz_world *w)
 {
+    fdc.dma = &dma;
     for (unsigned i = 0; i < 2; i++) {
         struct blk *first = i && fdc.compat ? NULL : &disk[i]->blk;
 
