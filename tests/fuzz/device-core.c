@@ -340,14 +340,19 @@ static void one_change(struct fuzz_world *w, uint32_t addr, uint64_t val)
 /* --- DMA --- */
 
 static struct dma_ram ram;
-static uint8_t memory[PIECES][FUZZ_PAGE];
+static uint8_t memory[PIECES][FUZZ_PAGE]; /* the last piece first: neighbours only for the guest */
 static const uint64_t piece_gpa[PIECES] = {0, FUZZ_PAGE, 0x10000}; /* two are neighbours */
+
+static uint8_t *piece_host(unsigned i)
+{
+    return memory[PIECES - 1 - i];
+}
 
 static const uint8_t *ram_at(uint64_t gpa)
 {
     for (unsigned i = 0; i < PIECES; i++) {
         if (gpa - piece_gpa[i] < FUZZ_PAGE) {
-            return &memory[i][gpa - piece_gpa[i]];
+            return piece_host(i) + (gpa - piece_gpa[i]);
         }
     }
     return NULL;
@@ -404,7 +409,9 @@ static void core_reset(struct fuzz_world *w)
     memset(area, 0, sizeof(area));
     memset(home, 0, sizeof(home));
     memset(again, 0, sizeof(again));
-    memset(memory, 0x5a, sizeof(memory));
+    for (unsigned n = 0; n < PIECES; n++) {
+        memset(memory[n], (int)(0x50 + n), FUZZ_PAGE);
+    }
     orders = 0;
     ticker_time = 1u << 20;
     bus_init(&bus[0], 0xffff);
@@ -440,7 +447,7 @@ static bool core_setup(struct fuzz_world *w)
     arena_seal(&arena);
     dma_ram_init(&ram);
     for (unsigned n = 0; n < PIECES; n++) {
-        ok = dma_ram_add(&ram, piece_gpa[n], FUZZ_PAGE, memory[n]) == 0 && ok;
+        ok = dma_ram_add(&ram, piece_gpa[n], FUZZ_PAGE, piece_host(n)) == 0 && ok;
     }
     fuzz_action_add(w, "area", area_change);
     fuzz_action_add(w, "map", map_look);
