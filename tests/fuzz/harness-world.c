@@ -473,8 +473,12 @@ void fuzz_action_add(struct fuzz_world *w, const char *name,
 bool fuzz_pci_new(struct fuzz_world *w)
 {
     static struct pci_bus bus;
+    static struct pci_function nobody;
 
     memset(&bus, 0, sizeof(bus));
+    for (unsigned i = 0; i < w->pci_taken; i++) {
+        bus.function[255 - i] = &nobody;
+    }
     w->pci = &bus;
     bus.intx = fuzz_line(w, 64); /* 64.. are PCI wires */
     return pci_bus_init(&bus, &w->hw) == 0;

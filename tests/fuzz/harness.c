@@ -479,7 +479,7 @@ static void world_free(struct fuzz_world *w)
     memset(w, 0, sizeof(*w));
 }
 
-/* Leaves room for `room` more devices, regions or areas of one kind. */
+/* Leaves room for `room` more devices, regions, areas or PCI functions. */
 static void world_fill(struct fuzz_world *w, unsigned kind, unsigned room)
 {
     static struct region nobody = {.name = "nobody", .base = 0xfffe, .len = 1, .mapped = true};
@@ -498,10 +498,13 @@ static void world_fill(struct fuzz_world *w, unsigned kind, unsigned room)
         }
         break;
     }
-    default:
+    case 3:
         while (w->own.mem.nareas < MEMMAP_MAX_AREAS - room) {
             w->own.mem.area[w->own.mem.nareas++] = &nothing;
         }
+        break;
+    default:
+        w->pci_taken = 256 - room;
         break;
     }
 }
@@ -510,7 +513,7 @@ void fuzz_set_up_failing(struct fuzz_target *t)
 {
     struct fuzz_world *w = &the_world;
 
-    for (unsigned kind = 0; kind < 4 && t->setup && !t->run && !t->machine_reset; kind++) {
+    for (unsigned kind = 0; kind < 5 && t->setup && !t->run && !t->machine_reset; kind++) {
         bool ok = false;
 
         for (unsigned room = 0; room < 32 && !ok; room++) {
