@@ -357,8 +357,8 @@ def main():
         where = build("plain", {"buildtype": "debugoptimized"}, PROGRAMS, cc="cc")
         if not options.target:  # the others would take hours
             rows = {name: row for name, row in rows.items() if row[0] == PROGRAMS[0]}
-        return max(subprocess.run([where / program, target, "--rss", *seeds_needed(target, program)],
-                                  check=False).returncode
+        return max(subprocess.run([where / program, target, "--rss",
+                                   *seeds_needed(target, program)], check=False).returncode
                    for target, (program, _) in rows.items())
     return fuzz_all(rows, options)
 
