@@ -87,7 +87,7 @@ static size_t xen_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max
         {FUZZ_WRITE, 1, 0, 2, 'A'},
         {FUZZ_WRITE, 1, 0, 2, '\n'},
         {FUZZ_WRITE, 1, 0, 0, 1},
-        {FUZZ_WRITE_REP, 1, 0, 2, 0x42424242420100},
+        {FUZZ_WRITE_REP, 1, 0, 2, 0x42424242420020},
         {FUZZ_CFG_WRITE, 4, 0, 16, 0xc001},
         {FUZZ_CFG_WRITE, 2, 0, 4, 3},
     };
