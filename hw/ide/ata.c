@@ -60,7 +60,7 @@ bool ata_get_address(const struct ide_drive *d, bool ext, uint64_t *lba, uint32_
 
     if (ext) {
         *count = s->count | s->hob_count << 8;
-        *count = *count ? *count : 65536;
+        *count = *count ? *count : ATA_MAX_COUNT;
         *lba = low | (uint64_t)(s->hob_lba_low | s->hob_lba_mid << 8) << 24 |
                (uint64_t)s->hob_lba_high << 40;
         return true;

@@ -9,8 +9,6 @@
  */
 #include "ide/ide_int.h"
 
-#include <errno.h>
-
 #define TRIM_MAX     8u /* blocks of entries, as IDENTIFY says */
 #define FEATURE_TRIM 1u
 
@@ -370,11 +368,11 @@ void ata_trim_run(struct ide_channel *ch)
 
 static void trim_done(struct ide_channel *ch, int err)
 {
-    if (err && err != EOPNOTSUPP) {
+    if (err) {
         ide_fail(ch, ATA_DF, ATA_ABRT);
-        return;
+    } else {
+        trim_next(ch);
     }
-    trim_next(ch);
 }
 
 /* --- entry points --- */

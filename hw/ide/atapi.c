@@ -22,7 +22,7 @@ bool atapi_medium(const struct ide_drive *d)
 
 uint32_t atapi_blocks(const struct ide_drive *d)
 {
-    uint64_t n = atapi_medium(d) ? d->blk->bytes / CD_BLOCK : 0;
+    uint64_t n = d->blk->bytes / CD_BLOCK;
 
     return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }

@@ -127,7 +127,10 @@ static void block_end(struct ide_channel *ch)
 
 /* --- data port --- */
 
-/* Bytes that no DRQ block has read as an open bus. A block's odd last byte is padded. */
+/*
+ * Bytes that no DRQ block has read as an open bus. A block's odd last byte is padded: accesses are
+ * 2 or 4 bytes wide, so that there is always room for it.
+ */
 static void data_read(struct ide_channel *ch, uint8_t *p, uint32_t len)
 {
     struct ide_channel_state *s = ch->s;
@@ -147,7 +150,7 @@ static void data_read(struct ide_channel *ch, uint8_t *p, uint32_t len)
         if (s->pos < s->end) {
             return;
         }
-        if ((n & 1) && len) {
+        if (n & 1) {
             *p++ = 0;
             len--;
         }
@@ -358,10 +361,8 @@ static void register_push(struct ide_drive_state *s, uint32_t reg, uint8_t val)
         s->hob_lba_high = s->lba_high;
         s->lba_high = val;
         break;
-    case REG_DEVICE:
-        s->device = val;
-        break;
     default:
+        s->device = val;
         break;
     }
 }

@@ -34,6 +34,8 @@
 
 #define ATA_DEVCTL_MASK (ATA_NIEN | ATA_SRST | ATA_HOB)
 
+#define ATA_MAX_COUNT 65536u /* sectors of one command */
+
 /* Interrupt reason of a packet command, in the sector count register. */
 #define ATAPI_COD 0x01u
 #define ATAPI_IO  0x02u
@@ -199,7 +201,7 @@ void atapi_block_end(struct ide_channel *ch);
 void atapi_request_done(struct ide_channel *ch, int err);
 void atapi_execute(struct ide_drive *d, const uint8_t *packet);
 bool atapi_medium(const struct ide_drive *d);
-uint32_t atapi_blocks(const struct ide_drive *d);
+uint32_t atapi_blocks(const struct ide_drive *d); /* of a drive with a medium */
 /* Ends of a packet command. */
 void atapi_good(struct ide_drive *d);
 void atapi_check(struct ide_drive *d, uint8_t key, uint8_t asc, uint8_t ascq);

@@ -86,7 +86,7 @@ static bool pio_write_ok(const struct ide_channel_state *s)
 
 static bool pio_ok(const struct ide_channel_state *s)
 {
-    if (s->pos >= s->end || s->end > IDE_BUF) {
+    if (s->pos >= s->end) {
         return false;
     }
     switch (s->work) {
@@ -119,7 +119,7 @@ static bool buffer_request_ok(const struct ide_channel_state *s)
     uint32_t raw = s->block == CD_RAW_BLOCK ? 16 : 0;
     uint32_t blocks = s->req_bytes / CD_BLOCK;
 
-    if (s->req_bytes > IDE_BUF || s->req_buf > IDE_BUF - s->req_bytes || s->req_bytes == 0) {
+    if (s->req_bytes > IDE_BUF || s->req_bytes == 0) {
         return false;
     }
     switch (s->work) {
@@ -163,10 +163,8 @@ static bool request_ok(const struct ide_channel_state *s)
                s->req_bytes / s->block <= s->left;
     case IDE_REQ_DISCARD:
         return s->work == IDE_WORK_TRIM && s->pos % 8 == 0;
-    case IDE_REQ_FLUSH:
+    default: /* a flush: there is a request */
         return s->work == IDE_WORK_FLUSH;
-    default:
-        return false;
     }
 }
 
@@ -185,9 +183,9 @@ static bool channel_state_ok(const struct ide_channel_state *s)
     if (s->unit > 1 || s->intrq > 1 || s->phase >= IDE_PHASES || s->work >= IDE_WORKS ||
         s->req >= IDE_REQS || s->retry > 1 || s->packet_dma > 1 || s->ext > 1 || s->drq < 1 ||
         s->drq > IDE_BUF_SECTORS || s->fill > IDE_BUF || s->pos > IDE_BUF || s->end > IDE_BUF ||
-        s->limit > 0xffff || s->left > UINT32_MAX / 4096 || s->lba > UINT64_MAX / 4096 ||
-        (s->bmidtp & 3) || !block_ok(s) || !prds_ok(s) || !registers_ok(s) ||
-        !drive_state_ok(&s->drive[0]) || !drive_state_ok(&s->drive[1])) {
+        s->limit > 0xffff || (s->block == BLK_SECTOR && s->left > ATA_MAX_COUNT) ||
+        s->lba > UINT64_MAX / 4096 || (s->bmidtp & 3) || !block_ok(s) || !prds_ok(s) ||
+        !registers_ok(s) || !drive_state_ok(&s->drive[0]) || !drive_state_ok(&s->drive[1])) {
         return false;
     }
     if ((s->phase == IDE_BACKEND) != (s->req != IDE_REQ_NONE)) {

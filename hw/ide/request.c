@@ -140,7 +140,7 @@ bool ide_finish(struct ide_channel *ch)
 {
     int err;
 
-    if (!ch->in_flight || !ch->req_blk->ops->finish) {
+    if (!ch->req_blk->ops->finish) {
         ide_cancel(ch);
         return false;
     }

@@ -27,7 +27,7 @@ void ps2_queue_reply(struct ps2_queue_state *q, uint8_t val)
 
 bool ps2_queue_put(struct ps2_queue_state *q, const uint8_t *data, unsigned len, unsigned spare)
 {
-    if (q->count > PS2_QUEUE_SIZE || len + spare > PS2_QUEUE_SIZE - q->count) {
+    if (len + spare > PS2_QUEUE_SIZE - q->count) {
         return false;
     }
     for (unsigned i = 0; i < len; i++) {

@@ -33,9 +33,7 @@ struct ps2_port {
 
 static inline void ps2_port_ready(const struct ps2_port *p)
 {
-    if (p->ready) {
-        p->ready(p->opaque);
-    }
+    p->ready(p->opaque);
 }
 
 void ps2_queue_clear(struct ps2_queue_state *q);

@@ -149,18 +149,24 @@ static uint8_t boot_code(char letter)
 
 /* --- ports --- */
 
+/* Whether a byte is not the clock chip's, and there. */
+static bool byte_exists(uint8_t index)
+{
+    return index >= CMOS_FIRST && index < CMOS_SIZE;
+}
+
 uint8_t cmos_byte_read(void *cmos, uint8_t index)
 {
     const struct cmos *c = cmos;
 
-    return index >= CMOS_FIRST && index < CMOS_SIZE ? c->s->ram[index] : 0xff;
+    return byte_exists(index) ? c->s->ram[index] : 0xff;
 }
 
 void cmos_byte_write(void *cmos, uint8_t index, uint8_t val)
 {
     struct cmos *c = cmos;
 
-    if (index >= CMOS_FIRST && index < CMOS_SIZE) {
+    if (byte_exists(index)) {
         c->s->ram[index] = val;
     }
 }
@@ -226,7 +232,6 @@ static const struct device_class cmos_class = {
 
 void cmos_set_boot_order(struct cmos *c, const char *letters)
 {
-    letters = letters ? letters : "";
     for (unsigned i = 0; i < CMOS_BOOT_ORDER; i++) {
         c->boot[i] = *letters ? boot_code(*letters++) : 0;
     }

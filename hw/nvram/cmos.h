@@ -32,7 +32,7 @@ struct cmos_config {
     unsigned vcpus;
     uint8_t floppy_type[2]; /* CMOS codes: 0 none, 1 360K, 2 1.2M, 3 720K, 4 1.44M, 5 2.88M */
     struct cmos_disk disk[CMOS_DISKS];
-    const char *boot_order; /* up to three letters of a, c, d, n */
+    const char *boot_order; /* up to three letters of a, c, d, n; may be empty */
     bool any_floppy;        /* boot floppies without the boot sector's signature, too */
     uint8_t century;        /* 19 or 20 */
     bool map_ports;         /* false where the clock chip dispatches ports 70h/71h for both */

@@ -101,7 +101,7 @@ static void offset_advance(struct fw_cfg_state *s, uint32_t by)
 
 static void selector_write(void *opaque, uint32_t off, unsigned size, uint64_t val)
 {
-    if (size == 2 && off == FW_CFG_SELECTOR) {
+    if (size == 2) { /* of two ports: at the first */
         item_select(opaque, (uint16_t)val);
     }
 }
@@ -280,6 +280,11 @@ int fw_cfg_add_file(struct fw_cfg *f, const char *name, const void *data, uint32
     return 0;
 }
 
+static void item_put(struct fw_cfg *f, uint16_t key, const void *data, uint32_t len)
+{
+    f->item[f->nitems++] = (struct fw_cfg_item){key, len, data};
+}
+
 int fw_cfg_add_item(struct fw_cfg *f, uint16_t key, const void *data, uint32_t len)
 {
     if (key >= KEY_FILE_FIRST && key < 0x8000) {
@@ -291,12 +296,12 @@ int fw_cfg_add_item(struct fw_cfg *f, uint16_t key, const void *data, uint32_t l
     if (f->nitems == FW_CFG_MAX_ITEMS) {
         return -ENOSPC;
     }
-    f->item[f->nitems++] = (struct fw_cfg_item){key, len, data};
+    item_put(f, key, data, len);
     return 0;
 }
 
 /* Numbers that every machine has, little endian in f->small. */
-static int items_add(struct fw_cfg *f, const struct fw_cfg_config *config)
+static void items_add(struct fw_cfg *f, const struct fw_cfg_config *config)
 {
     const struct {
         uint16_t key;
@@ -307,15 +312,15 @@ static int items_add(struct fw_cfg *f, const struct fw_cfg_config *config)
         {KEY_NB_CPUS, 2, config->vcpus},      {KEY_BOOT_MENU, 2, config->boot_menu},
         {KEY_MAX_CPUS, 2, config->vcpus},     {KEY_IRQ0_OVERRIDE, 4, 1},
     };
-    int err = fw_cfg_add_item(f, KEY_SIGNATURE, "QEMU", 4);
     uint8_t *p = f->small;
 
-    for (unsigned i = 0; i < sizeof(number) / sizeof(number[0]) && !err; i++) {
+    item_put(f, KEY_SIGNATURE, "QEMU", 4);
+    for (unsigned i = 0; i < sizeof(number) / sizeof(number[0]); i++) {
         put_le(p, number[i].val, number[i].bytes);
-        err = fw_cfg_add_item(f, number[i].key, p, number[i].bytes);
+        item_put(f, number[i].key, p, number[i].bytes);
         p += number[i].bytes;
     }
-    return err ? err : fw_cfg_add_item(f, KEY_FILE_DIR, f->directory, sizeof(f->directory));
+    item_put(f, KEY_FILE_DIR, f->directory, sizeof(f->directory));
 }
 
 /* --- life --- */
@@ -355,10 +360,7 @@ int fw_cfg_init(struct fw_cfg *f, const struct hw *hw, const struct fw_cfg_confi
     f->nitems = 0;
     f->nfiles = 0;
     directory_build(f);
-    err = items_add(f, config);
-    if (err) {
-        return err;
-    }
+    items_add(f, config);
     f->ports = (struct region){
         .name = "fw-cfg",
         .regs = fw_cfg_regs,

@@ -111,7 +111,7 @@ static void intx_repair(struct pci_bus *bus)
             const struct pci_function *fn = bus->function[PCI_DEVFN(device, f)];
             uint8_t pin = fn ? fn->reset_config[PCI_INTERRUPT_PIN] : 0;
 
-            pins |= pin >= 1 && pin <= 4 ? intx_bit((uint8_t)f, pin - 1) : 0;
+            pins |= pin ? intx_bit((uint8_t)f, pin - 1) : 0;
         }
         bus->s->intx_level[device] &= pins;
     }
@@ -146,10 +146,9 @@ static bool bar_decodes(const struct pci_function *fn, unsigned n)
     case PCI_BAR_MMIO:
     case PCI_BAR_MEMORY:
         return (command & PCI_COMMAND_MEMORY) && base;
-    case PCI_BAR_NONE:
-        break;
+    default: /* PCI_BAR_NONE */
+        return false;
     }
-    return false;
 }
 
 /* Registers that find no place on a full bus stay unmapped: the guest reads all ones. */
@@ -204,10 +203,10 @@ uint32_t pci_config_read(struct pci_bus *bus, uint8_t devfn, unsigned off, unsig
     const struct pci_function *fn = bus->function[devfn];
     uint32_t val = 0;
 
-    for (unsigned i = 0; i < size && i < 4; i++) {
+    for (unsigned i = 0; i < size; i++) {
         uint8_t byte = 0xff;
 
-        if (fn && off < PCI_CONFIG_SIZE && off + i < PCI_CONFIG_SIZE) {
+        if (fn && off + i < PCI_CONFIG_SIZE) {
             byte = fn->s->config[off + i];
         }
         val |= (uint32_t)byte << (i * 8);
@@ -228,7 +227,7 @@ void pci_config_write(struct pci_bus *bus, uint8_t devfn, unsigned off, unsigned
 {
     struct pci_function *fn = bus->function[devfn];
 
-    if (!fn || off >= PCI_CONFIG_SIZE || size > 4) {
+    if (!fn || off >= PCI_CONFIG_SIZE) {
         return;
     }
     if (size > PCI_CONFIG_SIZE - off) {
@@ -267,8 +266,6 @@ static bool bar_valid(const struct pci_bar *bar, unsigned n)
     bool power_of_two = bar->size && !(bar->size & (bar->size - 1));
 
     switch (bar->kind) {
-    case PCI_BAR_NONE:
-        return true;
     case PCI_BAR_IO:
         return power_of_two && bar->size >= 4 && bar->size <= 256 && bar->region &&
                n != PCI_ROM_BAR;
@@ -278,8 +275,9 @@ static bool bar_valid(const struct pci_bar *bar, unsigned n)
         return power_of_two && bar->size >= 4096 && bar->area && n != PCI_ROM_BAR;
     case PCI_BAR_ROM:
         return power_of_two && bar->size >= 4096 && bar->area && n == PCI_ROM_BAR;
+    default: /* PCI_BAR_NONE */
+        return true;
     }
-    return false;
 }
 
 /*

@@ -41,7 +41,7 @@ static unsigned pirq_irq(uint8_t pirqrc)
 
 static void pirq_update(struct piix3 *d)
 {
-    for (unsigned link = 0; d->config.pirq_route && link < PIIX3_LINKS; link++) {
+    for (unsigned link = 0; link < PIIX3_LINKS; link++) {
         d->config.pirq_route(d->config.opaque, link, pirq_irq(d->s->pci[0].config[PIRQRC + link]));
     }
 }

@@ -127,7 +127,7 @@ static struct frame frame_timing(const struct vga_state *s)
         f.line_ns = chars * dots * NS_PER_S / clock;
     }
     /* Registers that make no picture still give both bits an edge now and then. */
-    if (f.total < 64 || f.sync_start >= f.total || f.sync_end <= f.sync_start || f.line_ns < 1000) {
+    if (f.total < 64 || f.sync_start >= f.total || f.sync_end <= f.sync_start) {
         f = (struct frame){31778, 480, 490, 492, 525};
     }
     return f;

@@ -60,14 +60,13 @@ static void fixup_resolution(struct vga *v)
     }
 }
 
-/* The virtual screen: as wide as YRES lines allow, as high as video memory. */
+/* The virtual screen: as wide as YRES lines allow (XRES at least), as high as video memory. */
 static void fixup_virtual(struct vga *v)
 {
     uint16_t *r = v->s->dispi;
     uint64_t widest = (uint64_t)v->vram_size / r[DISPI_YRES] * 8 / pixel_bits(v->s);
     unsigned max = (unsigned)(widest > VIRT_WIDTH_MAX ? VIRT_WIDTH_MAX : widest) & ~7u;
 
-    max = max < r[DISPI_XRES] ? r[DISPI_XRES] : max;
     r[DISPI_VIRT_WIDTH] = (uint16_t)clamp(r[DISPI_VIRT_WIDTH] & ~7u, r[DISPI_XRES], max);
     uint64_t lines = v->vram_size / dispi_pitch(v->s);
 

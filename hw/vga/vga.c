@@ -290,7 +290,7 @@ static void vga_init_pci(struct vga *v, const struct vga_config *cfg)
     struct pci_function *f = &v->pci;
 
     f->name = "vga";
-    f->devfn = cfg->devfn ? cfg->devfn : PCI_DEVFN(2, 0);
+    f->devfn = cfg->devfn;
     f->s = &v->s->pci[0];
     f->opaque = v;
     pci_set_ids(f, 0x1234, 0x1111, 2, 0x030000);

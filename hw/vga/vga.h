@@ -59,7 +59,7 @@ struct vga_config {
     uint32_t vram_object;
     uint32_t rom_object;
     uint32_t rom_size;
-    uint8_t devfn; /* 0 means 02.0 */
+    uint8_t devfn;
     uint8_t *vram_dirty;
 };
 

@@ -60,7 +60,7 @@ static uint32_t bank_dword(const struct vga_state *s)
 
 static bool chain4(const struct vga_state *s)
 {
-    return window_linear(s) || ((s->seq[SEQ_MEMORY_MODE] & SEQ4_CHAIN4) && !dispi_enabled(s));
+    return (s->seq[SEQ_MEMORY_MODE] & SEQ4_CHAIN4) && !dispi_enabled(s);
 }
 
 /* --- reads --- */

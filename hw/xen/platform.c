@@ -94,7 +94,7 @@ static void fixed_write(void *opaque, uint32_t off, unsigned size, uint64_t val)
     } else if (off == PORT_UNPLUG && size == 2) {
         d->s->unplugged |= val & UNPLUG_DEFINED;
         unplug(d, val & UNPLUG_DEFINED);
-    } else if (off == PORT_BUILD && size == 4) {
+    } else if (off == PORT_BUILD) { /* a double word */
         d->s->build = (uint32_t)val;
     } else if (off == PORT_LOG && size == 1) {
         log_write(d, (uint8_t)val);

@@ -252,7 +252,7 @@ def main():
     options = parser.parse_args()
     for tool in ("clang", "llvm-cov", "llvm-profdata"):
         if not shutil.which(tool):
-            print(f"1..0 # SKIP {tool} is not installed (./fuzz installs it)")
+            print(f"1..0 # SKIP {tool} is not installed: run ./setup")
             return 0
     with tempfile.TemporaryDirectory() as name:
         where = pathlib.Path(name)

@@ -355,7 +355,8 @@ static bool fw_cfg_setup(struct fuzz_world *w)
            fw_cfg_add_file(&fw_cfg, "etc/long", data, sizeof(data)) == 0 &&
            fw_cfg_add_file(&fw_cfg, "etc/short", data, 3) == 0 &&
            fw_cfg_add_file(&fw_cfg, "etc/empty", data, 0) == 0 &&
-           fw_cfg_add_item(&fw_cfg, 0x8003, data, 700) == 0;
+           fw_cfg_add_item(&fw_cfg, 0x8003, data, 700) == 0 &&
+           fw_cfg_add_item(&fw_cfg, 2, data, 16) == 0; /* the UUID */
 }
 
 /* A DMA request: control word, length and address in RAM, then the two halves of its place. */

@@ -8,6 +8,8 @@
 #define DISK_SMALL (2ull << 20)
 #define CD_BYTES   (1200u << 10)
 #define CD_OTHER   (600u << 10)
+#define CD_TINY    1024u
+#define CD_HUGE    (1ull << 43) /* more blocks than 32 bits count */
 #define IMAGE      (1u << 20)
 
 /* Order of the windows. */
@@ -21,6 +23,8 @@ enum {
 
 static struct ide ide;
 static struct fuzz_blk *disc[2];
+static struct fuzz_blk *odd_disc[2];
+static struct blk_ops no_finish;       /* of the second one */
 static struct blk *medium[IDE_DRIVES]; /* at the start */
 
 /* addr: the drive; value: which disc, or none. Refused for disks. */
@@ -48,6 +52,22 @@ static void unplug(struct fuzz_world *w, uint32_t addr, uint64_t val)
     }
 }
 
+/* Discs of odd sizes, and drives that there are not (addr 4 to 7). */
+static void odd_medium(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    unsigned drive = addr & 7;
+    int err = ide_media_change(&ide, drive, &odd_disc[val & 1]->blk);
+
+    fuzz_note(w, "drive %u: odd disc %d: %d, tray open %d, locked %d", drive, (int)(val & 1), err,
+              ide_tray_open(&ide, drive), ide_tray_locked(&ide, drive));
+    ide_unplug(&ide, drive | IDE_DRIVES);
+}
+
+static void tray_moved(void *opaque, unsigned drive, bool open)
+{
+    fuzz_note(opaque, "drive %u: the guest moves the tray, open %d", drive, open);
+}
+
 static void windows_add(struct fuzz_world *w)
 {
     fuzz_ports_add(w, "ide0", 0x1f0, 8);
@@ -58,6 +78,16 @@ static void windows_add(struct fuzz_world *w)
     fuzz_action_add(w, "disc change", media_change);
     fuzz_action_add(w, "tray", tray_move);
     fuzz_action_add(w, "unplug", unplug);
+    fuzz_action_add(w, "odd disc", odd_medium);
+}
+
+static void odd_discs_new(struct fuzz_world *w)
+{
+    odd_disc[0] = fuzz_blk_new(w, CD_TINY, FUZZ_PAGE, true);
+    odd_disc[1] = fuzz_blk_new(w, CD_HUGE, IMAGE / 4, true);
+    no_finish = *odd_disc[1]->blk.ops;
+    no_finish.finish = NULL;
+    odd_disc[1]->blk.ops = &no_finish;
 }
 
 static bool ide_setup(struct fuzz_world *w, const enum ide_kind kind[IDE_DRIVES])
@@ -76,8 +106,20 @@ static bool ide_setup(struct fuzz_world *w, const enum ide_kind kind[IDE_DRIVES]
             cfg.drive[i].blk = medium[i] = &disc[0]->blk;
         }
     }
+    cfg.drive[1].cylinders = 4; /* what its size gives, too */
+    cfg.drive[1].heads = 16;
+    cfg.drive[1].sectors = 63;
+    cfg.drive[1].serial = "NUMBER";
+    cfg.drive[1].firmware = "9.9";
+    cfg.drive[1].model = "MODEL";
+    odd_discs_new(w);
     windows_add(w);
-    return fuzz_pci_new(w) && ide_init(&ide, &w->hw, w->pci, &cfg) == 0;
+    if (!fuzz_pci_new(w) || ide_init(&ide, &w->hw, w->pci, &cfg)) {
+        return false;
+    }
+    ide.tray_moved = kind[0] == IDE_KIND_CD ? tray_moved : NULL;
+    ide.tray_opaque = w;
+    return true;
 }
 
 static bool hd_setup(struct fuzz_world *w)

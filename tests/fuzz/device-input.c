@@ -9,9 +9,15 @@
 static struct i8042 i8042;
 static struct port92 port92;
 
-/* addr: the key; bit 0 of the value: down. */
+/* addr: the key; bit 0 of the value: down. A key's name must lead back to it. */
 static void key(struct fuzz_world *w, uint32_t addr, uint64_t val)
 {
+    const char *name = ps2_keycode_name(addr & 0xff);
+    unsigned found = ps2_keycode_by_name(name ? name : "no such key");
+
+    if (found != (name ? addr & 0xff : PS2_KEY_NONE)) {
+        fuzz_finding(w, "key %#x is found as %#x", addr & 0xff, found);
+    }
     ps2_kbd_key(&i8042.kbd, addr & 0xff, val & 1);
 }
 

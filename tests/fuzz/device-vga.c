@@ -44,7 +44,7 @@ static void windows_add(struct fuzz_world *w)
 static void text_read(struct fuzz_world *w, uint32_t addr, uint64_t val)
 {
     static char text[VGA_TEXT_SIZE];
-    size_t size = val & 1 ? sizeof(text) : 1 + addr % (sizeof(text) - 1);
+    size_t size = val & 1 ? sizeof(text) : addr % sizeof(text);
     int rows = vga_text(&vga, text, size);
 
     fuzz_note(w, "%d rows of text", rows);

@@ -29,6 +29,24 @@ static void logged(void *opaque, const char *line)
     fuzz_note(opaque, "the guest's drivers say: %s", line);
 }
 
+static void function_added(void *opaque, uint8_t devfn)
+{
+    fuzz_note(opaque, "function %02x.%x appears", devfn >> 3, devfn & 7);
+}
+
+/* Whom on the host it tells what. */
+static void listeners_set(unsigned which)
+{
+    platform.cfg.unplug = which & 1 ? unplugged : NULL;
+    platform.cfg.rom_lock = which & 2 ? rom_locked : NULL;
+    platform.cfg.log = which & 4 ? logged : NULL;
+}
+
+static void listeners_change(struct fuzz_world *w, uint32_t addr, uint64_t val)
+{
+    listeners_set(val & 7);
+}
+
 static bool xen_setup(struct fuzz_world *w)
 {
     struct xen_platform_config cfg = {
@@ -40,12 +58,19 @@ static bool xen_setup(struct fuzz_world *w)
         w, &(struct fuzz_window){"platform-io", FUZZ_PIO, 0xc000, 256, &platform.ports, NULL});
     fuzz_window_add(w, &(struct fuzz_window){"platform-memory", FUZZ_MEM, 0xf2000000, 4096,
                                              &platform.memory, NULL});
-    return fuzz_pci_new(w) && xen_platform_init(&platform, &w->hw, w->pci, &cfg) == 0;
+    fuzz_action_add(w, "listeners", listeners_change);
+    if (!fuzz_pci_new(w)) {
+        return false;
+    }
+    w->pci->function_added = function_added;
+    w->pci->opaque = w;
+    return xen_platform_init(&platform, &w->hw, w->pci, &cfg) == 0;
 }
 
 /* The line that is being written is the host's. */
 static void xen_rewind(struct fuzz_world *w)
 {
+    listeners_set(7);
     platform.line_used = 0;
 }
 
@@ -62,7 +87,7 @@ static size_t xen_generate(uint64_t (*rnd)(void), struct fuzz_op *op, size_t max
         {FUZZ_WRITE, 1, 0, 2, 'A'},
         {FUZZ_WRITE, 1, 0, 2, '\n'},
         {FUZZ_WRITE, 1, 0, 0, 1},
-        {FUZZ_WRITE_REP, 1, 0, 2, 0x42424242420100},
+        {FUZZ_WRITE_REP, 1, 0, 2, 0x42424242420020},
         {FUZZ_CFG_WRITE, 4, 0, 16, 0xc001},
         {FUZZ_CFG_WRITE, 2, 0, 4, 3},
     };

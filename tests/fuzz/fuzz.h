@@ -210,7 +210,7 @@ struct fuzz_world {
     } own;
     uint8_t *arena_mem;  /* FUZZ_ARENA_SIZE bytes */
     struct pci_bus *pci; /* set by targets that have one: configuration accesses go there */
-    unsigned pci_crowd;  /* so many functions, the last ones, are taken (a set-up that fails) */
+    unsigned pci_taken;  /* so many of its functions, the last ones, are somebody else's */
 
     unsigned nwindows;
     struct fuzz_window window[FUZZ_MAX_WINDOWS];

@@ -472,18 +472,16 @@ void fuzz_action_add(struct fuzz_world *w, const char *name,
 
 bool fuzz_pci_new(struct fuzz_world *w)
 {
-    static struct pci_function somebody;
     static struct pci_bus bus;
-    bool ok;
+    static struct pci_function nobody;
 
     memset(&bus, 0, sizeof(bus));
+    for (unsigned i = 0; i < w->pci_taken; i++) {
+        bus.function[255 - i] = &nobody;
+    }
     w->pci = &bus;
     bus.intx = fuzz_line(w, 64); /* 64.. are PCI wires */
-    ok = pci_bus_init(&bus, &w->hw) == 0;
-    for (unsigned i = 256 - w->pci_crowd; i < 256; i++) {
-        bus.function[i] = &somebody;
-    }
-    return ok;
+    return pci_bus_init(&bus, &w->hw) == 0;
 }
 
 /* --- what a hypervisor would be told --- */

@@ -504,7 +504,7 @@ static void world_fill(struct fuzz_world *w, unsigned kind, unsigned room)
         }
         break;
     default:
-        w->pci_crowd = 256 - room;
+        w->pci_taken = 256 - room;
         break;
     }
 }

@@ -73,8 +73,11 @@ static void test_contents(void)
 static void test_empty(void)
 {
     struct nv n;
-    struct cmos_config bare = {
-        .ram_below_4g = 8 << 20, .vcpus = 1, .map_ports = true, .floppy_type = {4, 5}};
+    struct cmos_config bare = {.ram_below_4g = 8 << 20,
+                               .vcpus = 1,
+                               .map_ports = true,
+                               .floppy_type = {4, 5},
+                               .boot_order = ""};
 
     nv_init(&n, &bare);
     g_assert_cmpuint(get16(&n, 0x17), ==, 7 * 1024);

@@ -83,6 +83,10 @@ static void test_full(void)
     g_assert_cmpint(fw_cfg_add_item(&w.f, 0x8000, file_a, 2), ==, 0);
     g_assert_cmpint(fw_cfg_add_item(&w.f, 0x8000, file_a, 2), ==, -EEXIST);
     g_assert_cmpint(fw_cfg_add_item(&w.f, 0x20, file_a, 2), ==, -EINVAL);
+    while (w.f.nitems < FW_CFG_MAX_ITEMS) {
+        g_assert_cmpint(fw_cfg_add_item(&w.f, 0x9000 + w.f.nitems, file_a, 2), ==, 0);
+    }
+    g_assert_cmpint(fw_cfg_add_item(&w.f, 0x8001, file_a, 2), ==, -ENOSPC);
     rig_destroy(&w.r);
 }
 

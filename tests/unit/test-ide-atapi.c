@@ -91,6 +91,28 @@ static void test_read(void)
     rig_free(r);
 }
 
+/* One command for most of a DVD: its state is one that can be saved and loaded. */
+static void test_read_long(void)
+{
+    struct rig *r = rig_new("--c-");
+    uint64_t bytes = r->disk[2].blk.bytes;
+    uint8_t packet[12] = {0xa8, 0, 0, 0, 0, 0, 0, 0x20, 0, 0}; /* 2097152 blocks: 4 GiB */
+
+    r->disk[2].blk.bytes = 4700ull << 20;
+    atapi_send(r, S, 0, packet, 0xfffe, 0);
+    g_assert_nonnull(r->disk[2].pending);
+    g_assert_cmpint(arena_check(&r->arena), ==, 0);
+    arena_resume(&r->arena);
+    g_assert_nonnull(r->disk[2].pending);
+    rig_step(r);
+    g_assert_cmpint(arena_check(&r->arena), ==, 0);
+    ata_data_in(r, S, reply, 4096);
+    g_assert_true(memcmp(reply, r->disk[2].data, 4096 * 2) == 0);
+    outb(r, S + 7, 0x08);
+    r->disk[2].blk.bytes = bytes;
+    rig_free(r);
+}
+
 /* Each DRQ block has the full limit as long as there is that much (drivers count on it). */
 static void test_bursts(void)
 {
@@ -439,6 +461,7 @@ int main(int argc, char **argv)
     g_test_add_func("/atapi/identify", test_identify);
     g_test_add_func("/atapi/inquiry", test_inquiry);
     g_test_add_func("/atapi/read", test_read);
+    g_test_add_func("/atapi/read-long", test_read_long);
     g_test_add_func("/atapi/bursts", test_bursts);
     g_test_add_func("/atapi/read-cd", test_read_cd);
     g_test_add_func("/atapi/dma", test_dma);

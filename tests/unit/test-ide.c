@@ -598,10 +598,16 @@ static void test_given_geometry(void)
     ata_data_in(r, P, buf, 256);
     g_assert_true(memcmp(buf, r->disk[0].data + ((10 * 8 + 7) * 4 + 3) * 512, 512) == 0);
     /* One that no drive can have is refused, and so is a disk without medium. */
-    arena_init(&arena, mem, RIG_ARENA);
     hw.arena = &arena;
-    cfg.drive[0] = (struct ide_drive_config){IDE_KIND_DISK, &r->disk[0].blk, 100, 17, 63};
-    g_assert_cmpint(ide_init(&ide, &hw, &r->pci, &cfg), ==, -EINVAL);
+    for (unsigned i = 0; i < 8; i++) {
+        static const uint8_t bad[4][2] = {{17, 63}, {0, 63}, {16, 64}, {16, 0}};
+
+        arena_init(&arena, mem, RIG_ARENA);
+        cfg.drive[0] = (struct ide_drive_config){IDE_KIND_DISK, &r->disk[0].blk};
+        cfg.drive[i / 4] = (struct ide_drive_config){IDE_KIND_DISK, &r->disk[0].blk, 100,
+                                                     bad[i % 4][0], bad[i % 4][1]};
+        g_assert_cmpint(ide_init(&ide, &hw, &r->pci, &cfg), ==, -EINVAL);
+    }
     arena_init(&arena, mem, RIG_ARENA);
     cfg.drive[0] = (struct ide_drive_config){.kind = IDE_KIND_DISK};
     g_assert_cmpint(ide_init(&ide, &hw, &r->pci, &cfg), ==, -EINVAL);

@@ -396,6 +396,12 @@ static void test_flash(void)
     g_assert_null(memmap_find(&h.r.mem, 0xdffff));
     g_assert_null(memmap_find(&h.r.mem, 0xfffbffff));
     rig_destroy(&h.r);
+
+    host_init(&h, 0x10000); /* of 64 KiB: less than what is shown below 1 MiB */
+    assert_piece(&h, 0xffff0000, MEM_ROM, BIOS, 0);
+    assert_piece(&h, 0xf0000, MEM_ROM, BIOS, 0);
+    g_assert_null(memmap_find(&h.r.mem, 0xeffff));
+    rig_destroy(&h.r);
 }
 
 /* Write only: PCI is read, what is written lies in RAM. */

@@ -515,6 +515,31 @@ static void test_pci(void)
     fixture_free(f);
 }
 
+static void test_no_rom(void)
+{
+    struct fixture *f = fixture_with_rom(SPEC_VRAM, 0);
+
+    cfg_write(f, 0x30, 0xffffffff);
+    g_assert_cmphex(cfg(f, 0x30), ==, 0);
+    cfg_write(f, 4, 3);
+    g_assert_null(memmap_find(&f->mem, FIX_ROM));
+    fixture_free(f);
+}
+
+static void test_bad_sizes(void)
+{
+    static const uint32_t bad[][2] = {
+        {0, 0}, {0x20000, 0}, {0x20000000, 0}, {0x50000, 0}, {SPEC_VRAM, 0x1000001}};
+    struct hw hw = {0};
+    struct vga vga;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        struct vga_config cfg = {.vram_size = bad[i][0], .rom_size = bad[i][1]};
+
+        g_assert_cmpint(vga_init(&vga, &hw, NULL, &cfg), ==, -EINVAL);
+    }
+}
+
 static void test_mmio_bar(void)
 {
     static const uint8_t header[8] = {0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0};
@@ -587,6 +612,8 @@ int main(int argc, char **argv)
     g_test_add_func("/vga/dispi/clears-memory", test_dispi_clears_memory);
     g_test_add_func("/vga/dispi/bank", test_dispi_bank);
     g_test_add_func("/vga/pci", test_pci);
+    g_test_add_func("/vga/no-rom", test_no_rom);
+    g_test_add_func("/vga/bad-sizes", test_bad_sizes);
     g_test_add_func("/vga/mmio-bar", test_mmio_bar);
     g_test_add_func("/vga/save-and-load", test_save_and_load);
     return g_test_run();

@@ -124,7 +124,7 @@ static G_GNUC_UNUSED uint32_t pixel(const struct fixture *f, unsigned x, unsigne
     return f->surface.pixels[y * f->surface.width + x];
 }
 
-static struct fixture *fixture_new(uint32_t vram_size)
+static struct fixture *fixture_with_rom(uint32_t vram_size, uint32_t rom_size)
 {
     struct fixture *f = g_new0(struct fixture, 1);
     size_t npixels = SURFACE_MAX_WIDTH * SURFACE_MAX_HEIGHT + FIX_PIXEL_GUARD;
@@ -156,10 +156,16 @@ static struct fixture *fixture_new(uint32_t vram_size)
                              .vram_size = vram_size,
                              .vram_object = FIX_VRAM_OBJECT,
                              .rom_object = FIX_ROM_OBJECT,
-                             .rom_size = 39936};
+                             .rom_size = rom_size,
+                             .devfn = PCI_DEVFN(2, 0)};
     g_assert_cmpint(vga_init(&f->vga, &hw, &f->pci, &cfg), ==, 0);
     arena_reset(&f->arena, RESET_POWER_ON);
     return f;
+}
+
+static struct fixture *fixture_new(uint32_t vram_size)
+{
+    return fixture_with_rom(vram_size, 39936);
 }
 
 static void fixture_free(struct fixture *f)

@@ -50,6 +50,7 @@ class Run:
         self.measured = {}
         self.facts = []
         self.begun = None
+        self.started = time.monotonic()
 
     def line(self, text):
         """One line of the scenarios' report."""
@@ -61,6 +62,7 @@ class Run:
             self.report.line(self.done[name], f"xen: {self.dm}: {name}: {found.group(3)}")
         elif words[:2] == ["begin", self.dm]:
             self.begun = words[2]
+            self.started = time.monotonic()
         elif words[:2] == ["measure", self.dm]:
             self.measured.setdefault(words[2], []).append(float(words[3]))
         elif words[:2] == [self.dm, "fact"]:
@@ -69,6 +71,7 @@ class Run:
             found = re.match(rf"# {self.dm} (\S+): (\d+) s$", text)
             if found:
                 self.seconds[found.group(1)] = int(found.group(2))
+                text += f" in the emulated host, {time.monotonic() - self.started:.0f} s here"
             print(text if text.startswith("#") else f"# {text}", flush=True)
 
     def host_run(self, names, keep):
