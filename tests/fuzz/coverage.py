@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Branch coverage that the fuzz corpora reach in hw/ and chips/, and what they do not reach.
 
-Without an option it prints a table. --check compares with tests/fuzz/uncovered.txt, where every
+Without an option it prints a table. --check compares with the list in docs/fuzzing.md, where every
 branch that is not reached stands with a reason, and speaks TAP. --update rewrites that list,
-keeping reasons; a new entry that no rule explains gets the reason "?", which --check refuses.
+keeping reasons; a new entry gets the reason "?", which --check refuses.
 """
 
 import argparse
@@ -21,7 +21,10 @@ import tempfile
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 HERE = SOURCE / "tests/fuzz"
-LIST = HERE / "uncovered.txt"
+LIST = SOURCE / "docs" / "fuzzing.md"
+LIST_HEAD = """| file | function | condition | never | reason |
+| --- | --- | --- | --- | --- |
+"""
 BAR = 85.0
 SOURCES = ["hw/*/*.c", "chips/*.c"]
 HARNESS = ["ops.c", "harness.c", "harness-world.c", "harness-print.c", "mutator.c",
@@ -40,61 +43,6 @@ DEVICES = [("ide", r"hw/ide/"), ("vga", r"hw/vga/"), ("fdc", r"hw/floppy/"),
            ("rtc", r"chips/mc146818"), ("hpet", r"chips/hpet"),
            ("pmtimer", r"chips/acpipm"), ("i8259", r"chips/i8259"), ("i8254", r"chips/i8254"),
            ("ioapic", r"chips/ioapic")]
-
-
-# Reasons that hold for many: (file, function, condition), patterns, and the reason.
-RULES = [
-    (r".*", r".*_(init|new|add|init_pci|setup)$|^items_add$|^drive_geometry$|^bar_valid$", r".*",
-     "set-up: the machine's wiring, not a guest; unit tests have it"),
-    (r".*", r".*", r".*(config\.\w+|cfg\.\w+|->cmos_\w+|->rearm|listener\.\w+|->unmap|"
-     r"accept_input|->vram_dirty|p->(request|ready)|->function_added|tray_moved|ops->finish|"
-     r"apic\.message|l->set|[ud]->chr|d->dma)\b.*",
-     "set-up: an optional hook or setting that this target's world has, or has not"),
-    (r"hw/core/dma\.c", r"dma_ram_.*", r".*",
-     "other target: a target's RAM is its own; the state target and the unit tests use this one"),
-    (r"hw/core/(bus|memmap)\.c", r"bus_map|area_valid|memmap_resolve|bus_unmap", r".*",
-     "unreachable: PCI and VGA hand over what fits only; unit tests have it"),
-    (r"hw/input/keymap\.c", r"ps2_keycode_(by_)?name", r".*",
-     "other target: names of keys come from the host"),
-    (r".*", r".*(check|_ok|_acceptable|in_range|drq_whole|work_is_dma|work_is_transfer)$", r".*",
-     "rare: a saved state altered in several fields at a time; see the save and state targets"),
-    (r"hw/ide/request\.c", r"request_allowed|ide_resubmit|ide_finish", r".*",
-     "unreachable: the command that began the request saw to it; second fence for loaded state"),
-    (r"hw/ide/piix3_ide\.c", r"cd_drive|ide_tray_.*|ide_unplug|ide_in_flight", r"drive < .*|!?d",
-     "set-up: the host names a drive that there is"),
-    (r"hw/vga/text\.c", r"vga_text", r"size.*", "set-up: the host's buffer has room"),
-    (r"hw/pci/pci\.c", r"pci_config_(read|write)", r".*",
-     "unreachable: transports refuse such an access; unit tests have it"),
-    (r"chips/(i8259|ioapic)\.c", r".*_set", r".*",
-     "set-up: the machine's wiring names real inputs"),
-    (r"chips/hpet\.c", r"timer_line", r".*", "unreachable: the routing field takes offered inputs"),
-    (r"hw/core/clock\.c", r"clock_earliest", r".*",
-     "unreachable: no device arms a timer again for the past while it fires"),
-    (r"hw/core/memmap\.c", r"area_at|flat_equal", r".*",
-     "rare: areas of different priority over one another; the pc target and unit tests have it"),
-    (r"hw/dma/i8237\.c", r"i8237_ready", r".*", "set-up: devices ask for channels that exist"),
-    (r"hw/floppy/fdc\.c", r"format_find|fdc_cmos_type|drive_exists", r".*",
-     "set-up: the images of this target have a known size, both drives are there"),
-    (r"hw/floppy/.*", r"track_readable|blk_start|counted_advance",
-     r"blk_.*|blk->.*|s->head < .*|!f",
-     "unreachable: checked before the transfer began; second fence"),
-    (r"hw/ide/atapi\.c|hw/ide/atapi_cmd\.c", r"atapi_medium|atapi_blocks|profile", r".*",
-     "set-up: no disc of this target is so small or so large"),
-    (r"hw/nvram/fw_cfg\.c", r"fw_cfg_add_.*", r".*", "set-up: names and keys of the machine"),
-    (r"hw/pci/pci\.c", r"bar_decodes", r".*", "unreachable: called for BARs that there are"),
-    (r"hw/acpi/.*", r"piix4_pm_cpu_add", r".*", "set-up: the host plugs CPUs in; test-acpi has it"),
-    (r"hw/char/ns16550\.c", r"tx_drain", r"n > len", "set-up: a peer takes what it is given"),
-    (r"hw/xen/.*", r".*", r"size == .*", "unreachable: the bus gives declared widths only"),
-    (r".*", r".*", r"default", "unreachable: the values before it are all that there are"),
-]
-
-
-def rule_reason(row):
-    """The reason of the first rule that fits, or "?"."""
-    for name, function, text, reason in RULES:
-        if all(re.fullmatch(p, v) for p, v in zip((name, function, text), row)):
-            return reason
-    return "?"
 
 
 def files(patterns, base):
@@ -199,25 +147,31 @@ def table(found):
     return sums
 
 
+def list_split():
+    """The page with the list: what is before its rows, the rows, what follows."""
+    before, head, rest = LIST.read_text(encoding="utf-8").partition(LIST_HEAD)
+    if not head:
+        sys.exit(f"coverage: {LIST} has no table that begins with: {LIST_HEAD}")
+    rows = re.match(r"(\|.*\n)*", rest).group(0)
+    return before + head, rows, rest[len(rows):]
+
+
 def reasons_read():
     """{row: reason} of the list."""
     rows = {}
-    if LIST.exists():
-        for line in LIST.read_text(encoding="utf-8").splitlines():
-            if line and not line.startswith("#"):
-                name, function, text, outcome, reason = line.split(" | ", 4)
-                rows[(name, function, text, outcome)] = reason
+    for line in list_split()[1].splitlines():
+        name, function, text, outcome, reason = line.strip("| ").split(" | ", 4)
+        rows[(name, function, text.strip("`"), outcome)] = reason
     return rows
 
 
 def list_write(missing, reasons):
-    """The list anew."""
-    with open(LIST, "w", encoding="utf-8") as out:
-        print("# Branches in hw/ and chips/ that replaying the seeds does not reach, and why.\n"
-              "# file | function | condition | outcome never seen | reason; made by "
-              "./fuzz --coverage --update", file=out)
-        for row in dict.fromkeys(missing):
-            print(" | ".join((*row, reasons.get(row) or rule_reason(row))), file=out)
+    """The list anew; somebody has to write the reason of what is new."""
+    before, _, after = list_split()
+    rows = (f"| {name} | {function} | `{text}` | {outcome} | "
+            f"{reasons.get((name, function, text, outcome), '?')} |\n"
+            for name, function, text, outcome in dict.fromkeys(missing))
+    LIST.write_text(before + "".join(rows) + after, encoding="utf-8")
 
 
 def check(found, missing):
