@@ -5,6 +5,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import threading
 import time
 
 import lab
@@ -56,13 +57,15 @@ class Report:
     def __init__(self):
         self.count = 0
         self.failed = False
+        self.lock = threading.Lock()
 
     def line(self, good, name, skip=None):
-        """One test's result."""
-        self.count += 1
-        self.failed |= not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {name}"
-              + (f" # SKIP {skip}" if skip else ""), flush=True)
+        """One test's result; any thread may tell it."""
+        with self.lock:
+            self.count += 1
+            self.failed |= not good
+            print(f"{'ok' if good else 'not ok'} {self.count} - {name}"
+                  + (f" # SKIP {skip}" if skip else ""), flush=True)
 
     def end(self):
         """Prints the plan and ends the program."""

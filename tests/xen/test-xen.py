@@ -14,6 +14,7 @@ import pathlib
 import re
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -27,86 +28,137 @@ sys.path.insert(0, str(xenlab.HERE.parent / "lab"))
 import lab
 import tap
 
-SCENARIOS = ["boot-hda", "boot-stdvga", "boot-cdrom", "boot-second", "boot-order", "two-guests",
-             "altered", "killed", "linux-boot", "linux-pause", "linux-checkpoint", "linux-save",
-             "linux-reboot", "linux-poweroff", "linux-smp", "leaks"]
-# Those of the Linux guest need it in the state in which the one before left it, or make it anew.
-# xl's process behind a guest ends at its checkpoint, and nobody would act on a reboot; a restored
-# guest has another one.
-TIMEOUT = 2400  # seconds for one start of the emulated host
-BUDGET = 1500  # seconds after which it is not started again
+# Two emulated hosts at a time, of one processor's work each. Those of the Linux guest need it in
+# the state in which the one before left it, or make it anew. xl's process behind a guest ends at its
+# checkpoint, and nobody would act on a reboot; a restored guest has another one.
+GROUPS = [["linux-boot", "linux-pause", "linux-checkpoint", "linux-save", "linux-reboot",
+           "linux-poweroff"],
+          ["linux-smp", "boot-hda", "boot-stdvga", "boot-cdrom", "boot-second", "boot-order",
+           "two-guests", "altered", "killed", "leaks"]]
+SCENARIOS = [name for group in GROUPS for name in group]
+TIMEOUT = 2400  # seconds for one start of an emulated host
+WORTH = 240  # seconds without which a host is not started
 NO_XEN = ("this cleave-dm was built without Xen's libraries (libxendevicemodel): run ./setup "
           "(Debian package libxen-dev) and build again")
 
 
-class Run:
-    """What one device model did: lines of TAP, measurements, facts that the guest saw."""
+class Part:
+    """Scenarios that follow each other on one emulated host; its lines of TAP."""
 
-    def __init__(self, dm, report):
-        self.dm = dm
-        self.report = report
+    def __init__(self, run, number, names):
+        self.run = run
+        self.keep = tap.BUILD / "xen-logs" / f"{run.dm}-{number}"
+        self.names = names
         self.done = {}
-        self.seconds = {}
-        self.measured = {}
-        self.facts = []
+        self.failures = {}  # of the first start: name -> its line
         self.begun = None
         self.started = time.monotonic()
 
     def line(self, text):
         """One line of the scenarios' report."""
         words = text.split()
-        found = re.match(rf"(not )?ok {self.dm}: (\S+): (.*)", text)
+        found = re.match(rf"(not )?ok {self.run.dm}: (\S+): (.*)", text)
         if found:
-            name = found.group(2)
-            self.done[name] = not found.group(1)
-            self.report.line(self.done[name], f"xen: {self.dm}: {name}: {found.group(3)}")
-        elif words[:2] == ["begin", self.dm]:
+            self.scenario_line(found.group(2), not found.group(1), found.group(3))
+        elif words[:2] == ["begin", self.run.dm]:
             self.begun = words[2]
             self.started = time.monotonic()
-        elif words[:2] == ["measure", self.dm]:
+        elif not self.run.line(words):
+            found = re.match(rf"# {self.run.dm} (\S+): (\d+) s$", text)
+            if found:
+                seconds = time.monotonic() - self.started
+                self.run.seconds[found.group(1)] = seconds
+                text += f" in the emulated host, {seconds:.0f} s here"
+            print(text if text.startswith("#") else f"# {text}", flush=True)
+
+    def scenario_line(self, name, good, what):
+        """A scenario's end. One that fails is tried again, and its first end is told, too."""
+        name_text = f"xen: {self.run.dm}: {name}: {what}"
+        if not good and name not in self.failures:
+            self.failures[name] = what
+            print(f"# not ok: {name_text}", flush=True)
+            return
+        self.done[name] = good
+        self.run.report.line(good, name_text)
+        if good and name in self.failures:
+            self.run.report.line(True, f"xen: {self.run.dm}: {name}: the first time",
+                                 "it failed; see the lines above, and what came of the second time")
+
+    def host_run(self, names, attempt):
+        """One start of an emulated host for the scenarios `names`."""
+        host = xenlab.Host()
+        guests.add_all(host, tap.BUILD)
+        host.add(xenlab.HERE / "dom0", "dom0")
+        command = f"python3 dom0/scenarios.py {self.run.dm} {' '.join(names)}"
+        if self.run.dm == "cleave":
+            host.add(self.run.package, "cleave.deb")
+            command = ("dpkg --no-triggers -i cleave.deb >/tmp/dpkg 2>&1 || cat /tmp/dpkg\n"
+                       "ls -lL /usr/libexec/cleave-dm >/dev/null && " + command)
+        host.run(command, self.line, max(1, min(TIMEOUT, tap.time_left())),
+                 self.keep / str(attempt))
+
+    def all(self):
+        """Runs the scenarios; a second host runs those that failed or did not get their turn."""
+        why = "never run to its end"
+        for attempt in (1, 2):
+            left = [name for name in self.names if name not in self.done]
+            if not left or tap.time_left() < WORTH:
+                break
+            self.begun = None
+            try:
+                self.host_run(left, attempt)
+            except xenlab.XenLabError as error:
+                why = str(error)
+                print(f"# {error}", flush=True)
+                if self.begun in left and self.begun not in self.done:
+                    self.scenario_line(self.begun, False, why)
+        for name in self.names:
+            if name not in self.done:
+                late = tap.time_left() < WORTH and name not in self.failures
+                self.run.report.line(late, f"xen: {self.run.dm}: {name}: "
+                                     f"{self.failures.get(name, why)}",
+                                     "no time left: this host is too slow" if late else None)
+
+
+class Run:
+    """What one device model did: lines of TAP, measurements, facts that the guest saw."""
+
+    def __init__(self, dm, report, names):
+        self.dm = dm
+        self.report = report
+        self.parts = [Part(self, number, [name for name in group if name in names])
+                      for number, group in enumerate(GROUPS, 1)]
+        self.package = None
+        self.seconds = {}
+        self.measured = {}
+        self.facts = []
+
+    @property
+    def done(self):
+        """Which scenarios passed, and which did not."""
+        return {name: good for part in self.parts for name, good in part.done.items()}
+
+    def line(self, words):
+        """A line with what was measured or seen; False where it is none."""
+        if words[:2] == ["measure", self.dm]:
             self.measured.setdefault(words[2], []).append(float(words[3]))
         elif words[:2] == [self.dm, "fact"]:
             self.facts.append(" ".join(words[2:]))
         else:
-            found = re.match(rf"# {self.dm} (\S+): (\d+) s$", text)
-            if found:
-                self.seconds[found.group(1)] = int(found.group(2))
-                text += f" in the emulated host, {time.monotonic() - self.started:.0f} s here"
-            print(text if text.startswith("#") else f"# {text}", flush=True)
+            return False
+        return True
 
-    def host_run(self, names, keep):
-        """One start of the emulated host for the scenarios `names`."""
-        host = xenlab.Host()
-        guests.add_all(host, tap.BUILD)
-        host.add(xenlab.HERE / "dom0", "dom0")
-        command = f"python3 dom0/scenarios.py {self.dm} {' '.join(names)}"
-        if self.dm == "cleave":
-            with tempfile.TemporaryDirectory() as work:
-                host.add(package.make(tap.BUILD, work), "cleave.deb")
-            command = ("dpkg --no-triggers -i cleave.deb >/tmp/dpkg 2>&1 || cat /tmp/dpkg\n"
-                       "ls -lL /usr/libexec/cleave-dm >/dev/null && " + command)
-        host.run(command, self.line, TIMEOUT, keep)
-
-    def all(self, names):
-        """Runs the scenarios; a host that ends early is started once more for the others."""
+    def all(self):
+        """Runs all parts at once."""
         start = time.monotonic()
-        for attempt in (1, 2):
-            left = [name for name in names if name not in self.done]
-            if not left or time.monotonic() - start > BUDGET:
-                break
-            keep = tap.BUILD / "xen-logs" / f"{self.dm}-{attempt}"
-            self.begun = None
-            try:
-                self.host_run(left, keep)
-                why = f"not run (logs: {keep})"
-            except (xenlab.XenLabError, package.PackageError) as error:
-                why = str(error)
-                print(f"# {error}", flush=True)
-            if self.begun and self.begun not in self.done and attempt > 1:
-                self.line(f"not ok {self.dm}: {self.begun}: {why}")
-        for name in names:
-            if name not in self.done:
-                self.line(f"not ok {self.dm}: {name}: never run to its end")
+        threads = [threading.Thread(target=part.all) for part in self.parts if part.names]
+        with tempfile.TemporaryDirectory() as work:
+            if self.dm == "cleave":
+                self.package = package.make(tap.BUILD, work)
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         print(f"# {self.dm}: {time.monotonic() - start:.0f} s in all", flush=True)
 
 
@@ -125,7 +177,7 @@ def tables(runs):
         cells = []
         for run in runs:
             result = {True: "ok", False: "NOT OK", None: "-"}[run.done.get(scenario)]
-            cells.append(f"{result} {run.seconds.get(scenario, 0):4} s")
+            cells.append(f"{result} {run.seconds.get(scenario, 0):4.0f} s")
         lines.append(f"{scenario:24}" + "".join(f"{cell:>18}" for cell in cells))
     lines += ["", f"{'measured':24}" + "".join(f"{name:>18}" for name in names)]
     for key in sorted({key for run in runs for key in run.measured}):
@@ -184,8 +236,8 @@ def main():
         report.line(True, "xen: cleave", NO_XEN)
     runs = []
     for model in models:
-        runs.append(Run(model, report))
-        runs[-1].all(names)
+        runs.append(Run(model, report, names))
+        runs[-1].all()
     if options.compare:
         bar_check(report, runs)
         lines = tables(runs)
