@@ -32,9 +32,9 @@ import tap
 # the state in which the one before left it, or make it anew. xl's process behind a guest ends at its
 # checkpoint, and nobody would act on a reboot; a restored guest has another one.
 GROUPS = [["linux-boot", "linux-pause", "linux-checkpoint", "linux-save", "linux-reboot",
-           "linux-poweroff"],
+           "linux-poweroff", "two-guests", "altered", "killed"],
           ["linux-smp", "boot-hda", "boot-stdvga", "boot-cdrom", "boot-second", "boot-order",
-           "two-guests", "altered", "killed", "leaks"]]
+           "leaks"]]
 SCENARIOS = [name for group in GROUPS for name in group]
 TIMEOUT = 2400  # seconds for one start of an emulated host
 WORTH = 240  # seconds without which a host is not started
