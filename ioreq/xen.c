@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 #include <xentoolcore.h>
 
 #include <xen/memory.h>
@@ -15,7 +14,6 @@
 #define CONFIG_ADDRESS     0xcf8u
 #define CONFIG_ADDRESS_END 0xcfbu
 #define NO_PORT            (-1)
-#define SPIN_LIMIT_NS      50000u
 
 /* What a call of Xen's libraries says: -1 and errno. */
 static int result(int rc)
@@ -200,23 +198,15 @@ static unsigned xen_poll(struct transport *t)
     return served;
 }
 
-/* Where guest and device model need not share one CPU, and shorter than under our own core: what is
- * spent here is dom0's, or another guest's. */
+/* Every wake-up comes by an event channel: spinning in dom0 takes time from the guests. */
 static uint64_t xen_spin_limit(const struct transport *t)
 {
-    return ((const struct xen *)t)->cpus > 1 ? SPIN_LIMIT_NS : 0;
+    return 0;
 }
 
-/* Channels are heard again only now: while requests are being looked for anyway, an event for each
- * of them would cost two system calls and an interrupt. One that came meanwhile makes the
- * descriptor readable at once. */
+/* An event that arrives from now on makes the descriptor readable: nothing to announce. */
 static bool xen_prepare_sleep(struct transport *t)
 {
-    struct xen *x = to_xen(t);
-
-    while (x->nheard) {
-        xenevtchn_unmask(x->evtchn, x->heard[--x->nheard]);
-    }
     return !xen_pending(t);
 }
 
@@ -229,15 +219,15 @@ static void xen_flush_posted(struct transport *t)
     xen_drain(to_xen(t));
 }
 
-/* The slots are looked at by poll(). A channel stays masked until prepare_sleep(), the ring's for
- * ever after its first event: it tells nothing that could not wait. */
+/* The slots are looked at by poll(). The ring's channel stays masked after its first event: it
+ * tells nothing that could not wait. */
 static void xen_event(void *opaque)
 {
     struct xen *x = opaque;
     int port = xenevtchn_pending(x->evtchn);
 
-    if (port >= 0 && port != x->buffered_port && x->nheard < XEN_MAX_VCPUS) {
-        x->heard[x->nheard++] = (evtchn_port_t)port;
+    if (port >= 0 && port != x->buffered_port) {
+        xenevtchn_unmask(x->evtchn, (evtchn_port_t)port);
     }
 }
 
@@ -356,7 +346,6 @@ static void xen_setup(struct xen *x, const struct xen_config *cfg)
     x->mmio = cfg->mmio;
     x->ops = cfg->ops;
     x->buffered_port = NO_PORT;
-    x->cpus = sysconf(_SC_NPROCESSORS_ONLN);
     for (unsigned i = 0; i < XEN_MAX_VCPUS; i++) {
         x->port[i] = NO_PORT;
     }

@@ -59,9 +59,6 @@ struct xen {
     evtchn_port_t buffered_remote;
     int buffered_port;
     int port[XEN_MAX_VCPUS];
-    evtchn_port_t heard[XEN_MAX_VCPUS]; /* channels masked since an event of theirs was read */
-    unsigned nheard;
-    long cpus; /* of the domain that the device model runs in */
     uint16_t isa_levels;
     uint32_t intx_levels[4]; /* per pin: bit per device */
     uint8_t link_route[4];   /* 1 + IRQ; 0: never told */

@@ -17,9 +17,6 @@ import time
 SOURCE = pathlib.Path(__file__).resolve().parents[1]
 # Seconds after which the lab begins nothing more, so that all takes less than 40 minutes.
 LAB_END = 1740
-# The same for the scenarios under Xen, which come last, but they get so many at least.
-XEN_END = 2280
-XEN_LEAST = 900
 QUICK = ["unit", "qtest", "layers", "sandbox", "boot"]
 SLOW = ["fuzz", "fuzz-coverage", "lab"]
 SANITIZED = ["unit", "qtest", "fuzz"]
@@ -143,18 +140,6 @@ def attacks_run(total):
         total.row_add(row, "backdoor: ")
 
 
-def rest_run(total, build, start):
-    """What a whole run has besides the suites of the normal build."""
-    # dom0's disk takes some minutes where there is none yet; the suite says what is wrong with it.
-    with subprocess.Popen(["nice", "-n", "19", sys.executable, SOURCE / "tests/xen/image.py"],
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-        sanitized_run(total)
-        attacks_run(total)
-    end = max(start + XEN_END, time.monotonic() + XEN_LEAST)
-    for row in suite_run(build, ["xen"], {"CLEAVE_DEADLINE": str(end)}):
-        total.row_add(row, "")
-
-
 def main():
     """Configures, builds, runs, adds up."""
     parser = argparse.ArgumentParser(description="Builds Cleave and runs its tests.")
@@ -179,7 +164,8 @@ def main():
         for row in suite_run(build, suites, env, 3 if options.compare else 1):
             total.row_add(row, "")
         if not options.quick and not options.xen:
-            rest_run(total, build, start)
+            sanitized_run(total)
+            attacks_run(total)
     table = build / "xen-compare.txt"
     if options.compare and table.exists():
         print(table.read_text(encoding="utf-8"))

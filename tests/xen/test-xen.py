@@ -51,7 +51,6 @@ class Part:
         self.names = names
         self.done = {}
         self.failures = {}  # of the first start: name -> its line
-        self.begun = None
         self.started = time.monotonic()
 
     def line(self, text):
@@ -61,7 +60,6 @@ class Part:
         if found:
             self.scenario_line(found.group(2), not found.group(1), found.group(3))
         elif words[:2] == ["begin", self.run.dm]:
-            self.begun = words[2]
             self.started = time.monotonic()
         elif not self.run.line(words):
             found = re.match(rf"# {self.run.dm} (\S+): (\d+) s$", text)
@@ -98,20 +96,18 @@ class Part:
                  self.keep / str(attempt))
 
     def all(self):
-        """Runs the scenarios; a second host runs those that failed or did not get their turn."""
+        """Runs the scenarios; further hosts run those that failed or did not get their turn."""
         why = "never run to its end"
-        for attempt in (1, 2):
+        for attempt in (1, 2, 3):
             left = [name for name in self.names if name not in self.done]
             if not left or tap.time_left() < WORTH:
                 break
-            self.begun = None
             try:
                 self.host_run(left, attempt)
             except xenlab.XenLabError as error:
                 why = str(error)
                 print(f"# {error}", flush=True)
-                if self.begun in left and self.begun not in self.done:
-                    self.scenario_line(self.begun, False, why)
+                self.run.report.line(True, f"xen: {self.run.dm}: an emulated host", why)
         for name in self.names:
             if name not in self.done:
                 late = tap.time_left() < WORTH and name not in self.failures
