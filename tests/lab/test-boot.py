@@ -26,7 +26,7 @@ echo topic end
 
 
 def topic_run(topic):
-    """Runs one topic: (its lines, None), or (None, why the machine did not get to its end).
+    """Runs one topic: (its lines, None), or (those until then, why the machine did not end).
 
     What hangs in a machine that is alive is a test that failed: those not run are missed later.
     """
@@ -43,62 +43,76 @@ def topic_run(topic):
         return lines, None
     for line in lines:
         print(f"# {line}")
-    return None, f"after {count} tests; {stuck or 'its kernel said nothing'}"
+    return lines, f"after {count} tests; {stuck or 'its kernel said nothing'}"
 
 
 class Topic:
-    """What a topic's lines say."""
+    """What a topic's lines say; of a machine that was `cut` off nothing is missed."""
 
-    def __init__(self, topic, lines):
-        self.rows = []  # (passed, name, reason of a skip)
+    def __init__(self, topic, lines, cut=False):
+        self.rows = {}  # name -> (passed, reason of a skip)
         self.notes = []
+        self.missing = None
         planned = None
         for line in lines:
             found = LINE.match(line)
             if line.startswith("1.."):
                 planned = int(line[3:].split()[0])
             elif found:
-                self.rows.append((not found.group(1), f"lab: {topic}: {found.group(2)}",
-                                  found.group(3)))
+                self.rows[f"lab: {topic}: {found.group(2)}"] = not found.group(1), found.group(3)
             else:
                 self.notes.append(line if line.startswith("#") else f"# {line}")
-        if len(self.rows) != planned:
-            self.rows.append((False, f"lab: {topic}: {len(self.rows)} of {planned} tests were run",
-                              None))
+        if len(self.rows) != planned and not cut:
+            self.missing = f"lab: {topic}: {len(self.rows)} of {planned} tests were run"
 
     def failed(self):
         """The names of tests that failed."""
-        return [name for passed, name, _ in self.rows if not passed]
+        return [name for name, (passed, _) in self.rows.items() if not passed] + \
+            ([self.missing] if self.missing else [])
 
     def report(self, report):
         """Passes all on."""
         for note in self.notes:
             print(note)
-        for row in self.rows:
-            report.line(*row)
+        for name, (passed, skip) in self.rows.items():
+            report.line(passed, name, skip)
+        if self.missing:
+            report.line(False, self.missing)
+
+    def merge(self, again):
+        """Takes over what a second run says of tests that failed, or that were not run; it may have
+        been cut off. What failed once is told: a guest that did may have met a race of ours."""
+        failed = self.failed()
+        self.missing = again.missing if self.missing else None
+        for name, row in again.rows.items():
+            if name not in self.rows or name in failed:
+                self.rows[name] = row
+        for name in failed:
+            if name in again.rows or name not in self.rows:
+                self.rows[f"{name} (first run)"] = (True, "it failed, and the topic was run once "
+                                                    "more")
+            else:
+                self.rows[name] = True, "it failed, and no time was left to run it once more"
 
 
 def topic_twice(topic):
-    """(The topic's results, None), of a second run where tests failed; or (None, why not)."""
+    """(The topic's results, None), of two runs where tests failed; or (None, why not)."""
     lines, why = topic_run(topic)
-    if lines is None:
+    if why:
         return None, why
     done = Topic(topic, lines)
     if not done.failed():
         return done, None
     for note in done.notes:
         print(note)
-    if tap.time_left() < WORTH:
-        return done, None
-    print(f"# once more, because these failed: {'; '.join(done.failed())}", flush=True)
-    lines, _ = topic_run(topic)
-    if lines is None:
-        return done, None
-    again = Topic(topic, lines)
-    # Not hidden: a guest that failed once may have met a race of ours.
-    again.rows += [(True, f"{name} (first run)", "it failed, and the topic was run once more")
-                   for name in done.failed()]
-    return again, None
+    lines, why = [], "no time"
+    if tap.time_left() >= WORTH:
+        print(f"# once more, because these failed: {'; '.join(done.failed())}", flush=True)
+        lines, why = topic_run(topic)
+    again = Topic(topic, lines, cut=bool(why))
+    done.notes = again.notes
+    done.merge(again)
+    return done, None
 
 
 def main():
