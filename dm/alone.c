@@ -73,11 +73,6 @@ static bool alone_false(const struct transport *t)
     return false;
 }
 
-static uint64_t alone_none(const struct transport *t)
-{
-    return 0;
-}
-
 static bool alone_prepare_sleep(struct transport *t)
 {
     return true;
@@ -101,7 +96,7 @@ static const struct transport_ops alone_ops = {
     .enable = alone_enable,
     .poll = alone_poll,
     .pending = alone_false,
-    .spin_limit = alone_none,
+    .may_spin = alone_false,
     .prepare_sleep = alone_prepare_sleep,
     .awake = alone_nothing,
     .flush_posted = alone_nothing,

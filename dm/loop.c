@@ -8,11 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SPIN_FIRST_NS 200000u /* time to spin for a request, until it is known what that brings */
-#define SPIN_MIN_NS   4000u   /* first step up from not spinning at all */
-#define SPIN_ROUND    64      /* loads between two looks at the time */
-#define MAX_EVENTS    16
-#define BUSY_TURNS    256 /* all else waits no longer than this for vCPUs that keep asking */
+#define SPIN_MAX_NS 200000u /* longest time to spin for a request */
+#define SPIN_MIN_NS 4000u   /* first step up from not spinning at all */
+#define SPIN_ROUND  64      /* loads between two looks at the time */
+#define MAX_EVENTS  16
+#define BUSY_TURNS  256 /* all else waits no longer than this for vCPUs that keep asking */
 
 uint64_t loop_host_now(void)
 {
@@ -56,7 +56,7 @@ int loop_init(struct loop *l)
         l->watch[i].fd = -1;
     }
     l->paused_at = l->clock_offset = loop_host_now();
-    l->spin_ns = SPIN_FIRST_NS;
+    l->spin_ns = SPIN_MAX_NS;
     l->epfd = epoll_create1(EPOLL_CLOEXEC);
     return l->epfd < 0 ? -errno : 0;
 }
@@ -210,10 +210,7 @@ static uint64_t loop_time_left(struct loop *l)
 /* Spins for at most the adapted time. True when work turned up. */
 static bool loop_spin(struct loop *l, uint64_t start)
 {
-    uint64_t limit = l->running && l->t ? l->t->ops->spin_limit(l->t) : 0;
-
-    limit = limit < l->spin_ns ? limit : l->spin_ns;
-    if (limit == 0) {
+    if (!l->running || !l->t || !l->spin_ns || !l->t->ops->may_spin(l->t)) {
         return false;
     }
     do {
@@ -226,7 +223,7 @@ static bool loop_spin(struct loop *l, uint64_t start)
         if (l->poller.poll && l->poller.poll(l->poller.opaque)) {
             return true;
         }
-    } while (loop_host_now() - start < limit);
+    } while (loop_host_now() - start < l->spin_ns);
     return false;
 }
 
@@ -236,12 +233,10 @@ static bool loop_spin(struct loop *l, uint64_t start)
  */
 static void loop_adapt(struct loop *l, uint64_t waited)
 {
-    uint64_t limit = l->t ? l->t->ops->spin_limit(l->t) : 0;
-
-    if (waited < limit) {
+    if (waited < SPIN_MAX_NS) {
         l->spin_ns = l->spin_ns < SPIN_MIN_NS ? SPIN_MIN_NS : l->spin_ns * 2;
-        l->spin_ns = l->spin_ns > limit ? limit : l->spin_ns;
-    } else if (limit) {
+        l->spin_ns = l->spin_ns > SPIN_MAX_NS ? SPIN_MAX_NS : l->spin_ns;
+    } else {
         l->spin_ns = l->spin_ns / 2 < SPIN_MIN_NS ? 0 : l->spin_ns / 2;
     }
 }

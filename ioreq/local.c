@@ -17,11 +17,10 @@
 
 #include "cleave_core.h"
 
-#define WIRE_SCI      9u
-#define LEVEL_WIRES   ((1u << WIRE_SCI) | 0xfu << CORE_WIRE_LINK)
-#define NO_VCPU       (-1)
-#define SPIN_LIMIT_NS 200000u
-#define MAX_ERRNO     4095
+#define WIRE_SCI    9u
+#define LEVEL_WIRES ((1u << WIRE_SCI) | 0xfu << CORE_WIRE_LINK)
+#define NO_VCPU     (-1)
+#define MAX_ERRNO   4095
 
 /*
  * Levels of the wires, and how each came to be up:
@@ -489,11 +488,11 @@ static unsigned local_poll(struct transport *t)
     return served ? served : local_drain_async(l);
 }
 
-static uint64_t local_spin_limit(const struct transport *t)
+static bool local_may_spin(const struct transport *t)
 {
     const struct local *l = (const struct local *)t;
 
-    return __atomic_load_n(&l->side->dm_idle_cpus, __ATOMIC_RELAXED) ? SPIN_LIMIT_NS : 0;
+    return __atomic_load_n(&l->side->dm_idle_cpus, __ATOMIC_RELAXED) != 0;
 }
 
 static void local_awake(struct transport *t)
@@ -685,7 +684,7 @@ static const struct transport_ops local_ops = {
     .enable = local_enable,
     .poll = local_poll,
     .pending = local_pending,
-    .spin_limit = local_spin_limit,
+    .may_spin = local_may_spin,
     .prepare_sleep = local_prepare_sleep,
     .awake = local_awake,
     .flush_posted = local_flush_posted,

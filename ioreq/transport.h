@@ -53,9 +53,8 @@ struct transport_ops {
     /* Whether poll() would find work: a few loads, for spinning. */
     bool (*pending)(const struct transport *t);
 
-    /* For how many ns the caller may look for the next request before it sleeps; 0 where there are
-     * not CPUs enough for that. */
-    uint64_t (*spin_limit)(const struct transport *t);
+    /* Whether there are CPUs enough for the caller to spin while it waits. */
+    bool (*may_spin)(const struct transport *t);
 
     /* Announces that the caller is about to wait; false when there is work already. */
     bool (*prepare_sleep)(struct transport *t);

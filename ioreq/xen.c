@@ -199,9 +199,9 @@ static unsigned xen_poll(struct transport *t)
 }
 
 /* Every wake-up comes by an event channel: spinning in dom0 takes time from the guests. */
-static uint64_t xen_spin_limit(const struct transport *t)
+static bool xen_may_spin(const struct transport *t)
 {
-    return 0;
+    return false;
 }
 
 /* An event that arrives from now on makes the descriptor readable: nothing to announce. */
@@ -275,7 +275,7 @@ static const struct transport_ops xen_ops = {
     .enable = xen_enable,
     .poll = xen_poll,
     .pending = xen_pending,
-    .spin_limit = xen_spin_limit,
+    .may_spin = xen_may_spin,
     .prepare_sleep = xen_prepare_sleep,
     .awake = xen_awake,
     .flush_posted = xen_flush_posted,
