@@ -102,9 +102,19 @@ static void power_requested(void *opaque, enum power_event event, uint32_t value
 
 /* --- what the hypervisor is told about ranges and memory --- */
 
+static void post_region(struct machine *m, enum transport_space space, const struct region *r,
+                        bool on)
+{
+    for (unsigned i = 0; i < REGION_POSTED_MAX && r->posted[i].length; i++) {
+        uint64_t start = r->base + r->posted[i].offset;
+
+        m->t->ops->post(m->t, space, start, start + r->posted[i].length - 1, on);
+    }
+}
+
 static bool region_postable(const struct machine *m, const struct region *r)
 {
-    return (r->flags & REGION_POSTED) && !((r->flags & REGION_WINDOW) && m->window_mapped);
+    return !((r->flags & REGION_WINDOW) && m->window_mapped);
 }
 
 static void claim(struct machine *m, enum transport_space space, const struct region *r, bool on)
@@ -115,7 +125,7 @@ static void claim(struct machine *m, enum transport_space space, const struct re
         return;
     }
     if (region_postable(m, r) && !on) {
-        m->t->ops->post(m->t, space, r->base, end, false);
+        post_region(m, space, r, false);
     }
     int rc = m->t->ops->claim(m->t, space, r->base, end, on);
     if (rc) {
@@ -124,7 +134,7 @@ static void claim(struct machine *m, enum transport_space space, const struct re
         log_limited(&limit, LOG_WARN, "%s at %#llx: the hypervisor refused the range: %s", r->name,
                     (unsigned long long)r->base, strerror(-rc));
     } else if (region_postable(m, r) && on) {
-        m->t->ops->post(m->t, space, r->base, end, true);
+        post_region(m, space, r, true);
     }
 }
 
@@ -170,8 +180,8 @@ static void window_changed(struct machine *m, bool mapped)
         for (unsigned i = 0; i < side[s].bus->nregions; i++) {
             const struct region *r = side[s].bus->region[i];
 
-            if ((r->flags & REGION_POSTED) && (r->flags & REGION_WINDOW)) {
-                m->t->ops->post(m->t, side[s].space, r->base, r->base + r->len - 1, !mapped);
+            if (r->flags & REGION_WINDOW) {
+                post_region(m, side[s].space, r, !mapped);
             }
         }
     }

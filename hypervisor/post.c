@@ -24,6 +24,7 @@
 #define PORT_CF8     0xcf8u
 #define LATCH_WRITES 2u
 #define LATCH_NS     50000000ull
+#define LATCH_IDLE   10u        /* times LATCH_NS without use */
 #define BUFFERED_MAX 0xfffffull /* addresses have 20 bits in the ring */
 #define COALESCED_MAX                                                                              \
     ((4096 - sizeof(struct kvm_coalesced_mmio_ring)) / sizeof(struct kvm_coalesced_mmio))
@@ -232,7 +233,7 @@ static int zone_set(struct hv *hv, uint64_t start, uint64_t len, bool pio, bool 
 /*
  * KVM has no narrower rule than "inside the zone", so a byte written to CF9h (reset) would be
  * posted along with CF8h. Therefore the zone exists only while configuration space is being used
- * heavily, and the alarm delivers what was posted at most LATCH_NS late.
+ * (firmware does it in bursts), and the alarm delivers what was posted at most LATCH_NS late.
  */
 void post_latch_written(struct hv *hv)
 {
@@ -257,14 +258,16 @@ void post_latch_used(struct hv *hv)
 void post_alarm(struct hv *hv)
 {
     struct hv_route *r = &hv->route;
-    bool used = atomic_exchange(&r->latch.used, false);
+    bool posted = atomic_load(&r->latch.posted);
 
-    if (atomic_load(&r->latch.posted) && !used) {
+    r->latch.idle = atomic_exchange(&r->latch.used, false) ? 0 : r->latch.idle + 1;
+    if (posted && r->latch.idle >= LATCH_IDLE) {
         zone_set(hv, PORT_CF8, 4, true, false);
         atomic_store(&r->latch.posted, false);
         atomic_store(&r->latch.written, 0);
+        posted = false;
     }
-    if (!route_drain(hv, NULL) || used) {
+    if (!route_drain(hv, NULL) || posted) {
         chips_set_alarm(hv, LATCH_NS);
     }
 }

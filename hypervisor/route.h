@@ -64,6 +64,7 @@ struct hv_route {
         atomic_uint written; /* writes of CF8 that left the guest since it was last posted */
         atomic_bool posted;  /* CF8 is a coalesced zone */
         atomic_bool used;    /* since the last look */
+        unsigned idle;       /* looks since it was used; the alarm's */
     } latch;
     unsigned nposts;
     struct route_post post[ROUTE_MAX_POSTS];

@@ -46,7 +46,7 @@ int debugcon_init(struct debugcon *d, const struct hw *hw, uint16_t base, const 
         .nregs = 1,
         .opaque = d,
         .len = 1,
-        .flags = REGION_POSTED,
+        .posted = {{0, 1}},
     };
     return bus_map(hw->pio, &d->port, base);
 }

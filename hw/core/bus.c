@@ -82,7 +82,7 @@ int bus_map(struct bus *b, struct region *r, uint64_t base)
         return 0;
     }
     bus_unmap(b, r);
-    if (base > b->limit || r->len == 0 || r->len - 1 > b->limit - base) {
+    if (base > b->limit || r->len == 0 || r->len > REGION_LEN_MAX || r->len - 1 > b->limit - base) {
         return -ERANGE;
     }
     if (b->nregions == BUS_MAX_REGIONS) {

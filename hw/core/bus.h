@@ -42,22 +42,35 @@ struct reg {
     void (*write_rep)(void *dev, uint32_t off, unsigned size, uint32_t count, const void *buf);
 };
 
-/* Properties of a region that a transport may use to save exits. */
-#define REGION_POSTED 1u /* writes may be buffered: their effect need not be seen at once */
-#define REGION_WINDOW                                                                              \
-    2u /* posted only while no memory is mapped at A0000-BFFFF (VGA): direct stores                \
-        * must not overtake buffered ones */
+/*
+ * Bytes of a region whose writes may be buffered, so that a transport can save exits: nothing that
+ * the guest could wait for follows from such a write before its next access that is not buffered,
+ * and all that was buffered comes before that one, in order. A register that raises an interrupt,
+ * moves memory or begins a transfer is not among them.
+ */
+struct region_posted {
+    uint32_t offset;
+    uint32_t length; /* 0: none */
+};
+
+#define REGION_POSTED_MAX 2
+#define REGION_LEN_MAX    (1ull << 32) /* handlers' offsets have 32 bits */
+
+/* Property of a region: it is posted only while no memory is mapped at A0000-BFFFF (VGA), because
+ * direct stores must not overtake buffered ones. */
+#define REGION_WINDOW 1u
 
 /*
  * A device's registers on a bus. The struct belongs to the device and must outlive its mapping.
- * Fill name, regs, nregs, len, opaque, flags and priority; the bus owns the rest.
+ * Fill name, regs, nregs, len, opaque, posted, flags and priority; the bus owns the rest.
  */
 struct region {
     const char *name;
     const struct reg *regs;
     unsigned nregs;
     void *opaque; /* handlers' `dev` */
-    uint64_t len; /* bytes decoded; rows lie inside */
+    uint64_t len; /* bytes decoded, up to REGION_LEN_MAX; rows lie inside */
+    struct region_posted posted[REGION_POSTED_MAX];
     uint32_t flags;
     int priority; /* the higher one answers where regions overlap; equal: the first mapped */
     uint64_t base;
@@ -71,7 +84,7 @@ struct bus_listener {
     void *opaque;
 };
 
-/* The fields of a region of one row of registers; set flags and priority where they are not 0. */
+/* The fields of a region of one row of registers; set the others where they are not 0. */
 static inline struct region region_of(const char *name, const struct reg *row, uint64_t len,
                                       void *opaque)
 {
@@ -101,8 +114,8 @@ void bus_init(struct bus *b, uint64_t limit);
 
 /*
  * Maps and unmaps. Overlap is allowed (guests program BARs as they like): see priority. -ENOSPC
- * when the table is full, -ERANGE when the region does not fit below the limit; guest-triggered
- * callers then simply stay unmapped. Mapping a mapped region moves it.
+ * when the table is full, -ERANGE when the region is too long or does not fit below the limit;
+ * guest-triggered callers then simply stay unmapped. Mapping a mapped region moves it.
  */
 int bus_map(struct bus *b, struct region *r, uint64_t base);
 void bus_unmap(struct bus *b, struct region *r);

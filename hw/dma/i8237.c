@@ -371,6 +371,11 @@ int i8237_init(struct i8237 *d, const struct hw *hw)
     d->high = region_of("dma-high", high_regs, high_regs->length, d);
     d->pages = region_of("dma-page", page_regs, page_regs->length, d);
     d->pages_high = region_of("dma-page-high", page_high_regs, page_high_regs->length, d);
+    /* Addresses, counts, pages: they matter when a transfer begins. Port 80h gets POST codes. */
+    d->low.posted[0] = (struct region_posted){0, REG_COMMAND};
+    d->high.posted[0] = (struct region_posted){0, 2 * REG_COMMAND};
+    d->pages.posted[0] = (struct region_posted){0, I8237_PAGES};
+    d->pages_high.posted[0] = (struct region_posted){0, I8237_PAGES};
     err = bus_map(hw->pio, &d->low, 0x00);
     err = err ? err : bus_map(hw->pio, &d->high, 0xc0);
     err = err ? err : bus_map(hw->pio, &d->pages, 0x80);

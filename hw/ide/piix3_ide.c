@@ -112,7 +112,8 @@ static void function_describe(struct ide *ide, uint8_t devfn)
                                     .regs = ide_bm_regs,
                                     .nregs = IDE_BM_NREGS,
                                     .opaque = ide,
-                                    .len = BM_PORTS};
+                                    .len = BM_PORTS,
+                                    .posted = {{4, 4}, {12, 4}}}; /* the descriptor tables */
 }
 
 /* The geometry that a disk of this size reports: 16 heads, 63 sectors, at least 2 cylinders. */
@@ -168,8 +169,8 @@ static int channel_init(struct ide *ide, unsigned n, const struct hw *hw,
     if (err) {
         return err;
     }
-    ch->command_ports = (struct region){
-        .name = legacy[n].name, .regs = ide_command_regs, .nregs = 1, .opaque = ch, .len = 8};
+    ch->command_ports = region_of(legacy[n].name, ide_command_regs, 8, ch);
+    ch->command_ports.posted[0] = (struct region_posted){1, 5}; /* Features to LBA High */
     ch->control_port = (struct region){
         .name = legacy[n].name, .regs = ide_control_regs, .nregs = 1, .opaque = ch, .len = 1};
     err = bus_map(hw->pio, &ch->command_ports, legacy[n].command);

@@ -367,6 +367,7 @@ int fw_cfg_init(struct fw_cfg *f, const struct hw *hw, const struct fw_cfg_confi
         .nregs = sizeof(fw_cfg_regs) / sizeof(fw_cfg_regs[0]),
         .opaque = f,
         .len = FW_CFG_LEN,
+        .posted = {{0, 2}}, /* the selector */
     };
     return bus_map(hw->pio, &f->ports, FW_CFG_BASE);
 }

@@ -233,7 +233,8 @@ static void vga_init_regions(struct vga *v)
         .regs = legacy_regs,
         .opaque = v,
         .len = 0x30,
-        .flags = REGION_POSTED | REGION_WINDOW,
+        .posted = {{0, 0x30}},
+        .flags = REGION_WINDOW,
         .nregs = sizeof(legacy_regs) / sizeof(legacy_regs[0]),
     };
     v->dispi_ports = (struct region){
@@ -242,7 +243,8 @@ static void vga_init_regions(struct vga *v)
         .nregs = DISPI_PORT_REGS,
         .opaque = v,
         .len = 4,
-        .flags = REGION_POSTED | REGION_WINDOW,
+        .posted = {{0, 4}},
+        .flags = REGION_WINDOW,
     };
     v->window = (struct region){
         .name = "vga-window",
@@ -250,7 +252,8 @@ static void vga_init_regions(struct vga *v)
         .nregs = WINDOW_REGS,
         .opaque = v,
         .len = 0x20000,
-        .flags = REGION_POSTED | REGION_WINDOW,
+        .posted = {{0, 0x20000}},
+        .flags = REGION_WINDOW,
     };
     v->mmio = (struct region){
         .name = "vga-mmio",

@@ -136,6 +136,20 @@ def stats():
 
 
 @test
+def posted():
+    """what a drive only keeps until a command (1F2h to 1F5h) does not stop the guest"""
+    with work_dir() as work:
+        with Guest(guest_disk(work, "flush")) as guest:
+            guest.wait_serial("flushed 00000060", 60)
+            data = json.loads(cleave("stats", guest.name, "--json")[1])
+            count = {row["port"]: row["count"] for row in data["ports"]}
+            assert count.get(0x1f7, 0) > 100, count
+            for port in range(0x1f2, 0x1f6):
+                assert count.get(port, 0) < 10, (hex(port), count)
+            assert data["ioreqs"]["coalesced"] > 4 * 32, data["ioreqs"]
+
+
+@test
 def screenshot():
     """cleave screenshot writes a PNG; screen-text gives the same text"""
     with work_dir() as work:

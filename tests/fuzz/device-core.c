@@ -196,7 +196,8 @@ static void region_map(struct fuzz_world *w, struct bus *b, unsigned n, uint64_t
 {
     struct region *r = &region[n];
     bool same = home[n] && r->base == base;
-    bool fits = base <= b->limit && r->len && r->len - 1 <= b->limit - base;
+    bool fits =
+        base <= b->limit && r->len && r->len <= REGION_LEN_MAX && r->len - 1 <= b->limit - base;
 
     if ((home[n] && home[n] != b) || !fuzz_spend(w, 8 * (r->len < 0x10000 ? r->len : 0x10000))) {
         return; /* on one bus at a time; an index takes its time */

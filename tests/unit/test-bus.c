@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The bus: widths are split and merged by the rows' declarations, and nothing else reaches a
  * handler. */
+#include <errno.h>
 #include <glib.h>
 #include <string.h>
 
@@ -178,6 +179,19 @@ static void test_ends_of_space(struct fixture *f, gconstpointer limit)
     bus_write(&f->bus, last, 8, 0);
 }
 
+/* Handlers' offsets have 32 bits: beyond 4 GiB they would begin again at row 0. */
+static void test_too_long(struct fixture *f, gconstpointer limit)
+{
+    bool fits = GPOINTER_TO_SIZE(limit) > REGION_LEN_MAX;
+
+    bus_unmap(&f->bus, &f->region);
+    f->region.len = REGION_LEN_MAX + 1;
+    g_assert_cmpint(bus_map(&f->bus, &f->region, 0), ==, -ERANGE);
+    g_assert_false(f->region.mapped);
+    f->region.len = REGION_LEN_MAX;
+    g_assert_cmpint(bus_map(&f->bus, &f->region, 0), ==, fits ? 0 : -ERANGE);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -196,6 +210,7 @@ int main(int argc, char **argv)
         {"rep", test_rep},
         {"move-and-overlap", test_move_and_overlap},
         {"ends-of-space", test_ends_of_space},
+        {"too-long", test_too_long},
     };
 
     g_test_init(&argc, &argv, NULL);
