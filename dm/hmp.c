@@ -61,7 +61,7 @@ static void hmp_qemu_io(struct monitor *mon, const char *rest, GString *answer)
         g_string_append(answer, "Could not set breakpoint: Operation not supported\r\n");
     } else {
         debug_command(d->debug, argv[1 + qdev], answer);
-        if (mon->machine->o->accel == ACCEL_QTEST) { /* as with every request of a test */
+        if (mon->machine->world->alone) { /* as with every request of a test */
             machine_drain(mon->machine);
         }
     }

@@ -13,12 +13,10 @@
 
 #include "cleave_core.h"
 
-#include "local.h"
 #include "log.h"
 #include "monitor.h"
 #include "qtest.h"
 #include "state.h"
-#include "xen.h"
 
 #define BIOS_MAX    (16u << 20)
 #define VGABIOS_MAX (256u << 10)
@@ -80,7 +78,7 @@ static void power_requested(void *opaque, enum power_event event, uint32_t value
         return;
     }
     m->ended = true;
-    if (m->o->accel == ACCEL_QTEST) {
+    if (m->world->alone) {
         m->wish = true;
         m->wished = event;
         m->exit_status = event == POWER_DEBUG_EXIT ? (int)((value << 1 | 1) & 0xff) : 0;
@@ -92,9 +90,9 @@ static void power_requested(void *opaque, enum power_event event, uint32_t value
         json_object_set_int_member(data, "value", value);
         monitor_event(m->monitor, "DEBUG_EXIT", data);
     }
-    if (event == POWER_SUSPEND && m->o->accel == ACCEL_XEN) {
+    if (event == POWER_SUSPEND && m->world->suspend) {
         m->ended = false; /* the guest wakes up in this machine */
-        xen_world_suspend(m);
+        m->world->suspend(m);
         return;
     }
     m->t->ops->shutdown(m->t, reason[event]);
@@ -285,55 +283,18 @@ static void config_write(void *opaque, uint8_t devfn, unsigned off, unsigned siz
     pci_config_write(&m->pc.pci, devfn, off, size, val);
 }
 
-static struct transport *hypervisor_connect(struct machine *m, char *err, size_t size)
-{
-    struct ioreq_ops ops = {.config_read = config_read, .config_write = config_write, .opaque = m};
-    struct local_config cfg = {
-        .core_fd = m->o->core_fd,
-        .pio = &m->pc.pio,
-        .mmio = &m->pc.mmio,
-        .ops = ops,
-        .link_offset = m->o->firmware_qemu ? 3 : 0,
-    };
-
-    return m->o->accel == ACCEL_XEN ? xen_world_new(m, &ops, err, size)
-                                    : local_new(&cfg, err, size);
-}
-
-static void alone_settle(void *opaque)
-{
-    machine_drain(opaque);
-}
-
-static struct transport *standalone(struct machine *m, char *err, size_t size)
-{
-    int rc = alone_init(&m->alone, &m->pc, m->o->memory_mib);
-
-    m->alone.settle = alone_settle;
-    m->alone.opaque = m;
-    if (rc) {
-        failed(err, size, "-m", rc);
-        return NULL;
-    }
-    return &m->alone.t;
-}
-
-static bool is_alone(const struct machine *m)
-{
-    return m->o->accel == ACCEL_QTEST;
-}
-
 static bool world_init(struct machine *m, char *err, size_t size)
 {
+    struct ioreq_ops ops = {.config_read = config_read, .config_write = config_write, .opaque = m};
     struct object *arena = &m->arena_mem;
-    int rc = m->o->arena_fd >= 0        ? object_attach(arena, m->o->arena_fd, PC_ARENA_SIZE)
-             : m->o->accel == ACCEL_XEN ? object_private(arena, PC_ARENA_SIZE)
-                                        : object_new(arena, "cleave-arena", PC_ARENA_SIZE);
+    int rc = m->o->arena_fd >= 0       ? object_attach(arena, m->o->arena_fd, PC_ARENA_SIZE)
+             : m->world->private_arena ? object_private(arena, PC_ARENA_SIZE)
+                                       : object_new(arena, "cleave-arena", PC_ARENA_SIZE);
 
     if (rc) {
         return failed(err, size, "-machine arena-fd", rc);
     }
-    m->t = is_alone(m) ? standalone(m, err, size) : hypervisor_connect(m, err, size);
+    m->t = m->world->connect(m, &ops, err, size);
     if (!m->t) {
         return false;
     }
@@ -361,19 +322,10 @@ static bool objects_init(struct machine *m, char *err, size_t size)
     const struct dm_options *o = m->o;
     int rc;
 
-    if (o->vga == DM_VGA_STD && o->accel == ACCEL_XEN) {
-        rc = xen_world_vram(m);
+    if (o->vga == DM_VGA_STD) {
+        rc = m->world->vram(m);
         if (rc) {
-            return failed(err, size, "video memory (xl.cfg: videoram)", rc);
-        }
-    } else if (o->vga == DM_VGA_STD) {
-        rc = o->vram_fd >= 0 ? object_attach(&m->vram, o->vram_fd, PC_VRAM_SIZE)
-                             : object_new(&m->vram, "cleave-vram", PC_VRAM_SIZE);
-        if (rc) {
-            return failed(err, size, "-machine vram-fd", rc);
-        }
-        if (!object_offer(m, OBJECT_VRAM, &m->vram, "-machine vram-fd", err, size)) {
-            return false;
+            return failed(err, size, m->world->vram_setting, rc);
         }
     }
     if (o->vga == DM_VGA_STD && o->vgabios_fd >= 0) {
@@ -385,14 +337,14 @@ static bool objects_init(struct machine *m, char *err, size_t size)
             return false;
         }
     }
-    if (o->bios_fd < 0 && is_alone(m)) { /* nothing but the flash's erased bytes */
+    if (o->bios_fd < 0 && m->world->alone) { /* nothing but the flash's erased bytes */
         rc = object_new(&m->bios, "cleave-bios", BLANK_BIOS);
         if (rc == 0) {
             memset(m->bios.host, 0xff, BLANK_BIOS);
         }
         return rc ? failed(err, size, "-bios", rc) : true;
     }
-    if (o->firmware_qemu || is_alone(m)) {
+    if (o->firmware_qemu || m->world->alone) {
         rc = object_copy(&m->bios, "cleave-bios", o->bios_fd, BIOS_MAX);
         if (rc) {
             return failed(err, size, "-bios-fd", rc);
@@ -458,17 +410,17 @@ static int64_t rtc_epoch(const struct dm_options *o)
 static bool devices_init(struct machine *m, char *err, size_t size)
 {
     const struct dm_options *o = m->o;
-    struct pc_config c = {.firmware_qemu = o->firmware_qemu || is_alone(m),
+    struct pc_config c = {.firmware_qemu = o->firmware_qemu || m->world->alone,
                           .memory_mib = o->memory_mib,
                           .vcpus = o->vcpus,
                           .dma = m->t->dma,
                           .arena = m->arena_mem.host,
                           .arena_size = m->arena_mem.size,
-                          .now = is_alone(m) ? alone_now : loop_guest_now,
-                          .clock = is_alone(m) ? (void *)&m->alone : m->loop,
+                          .now = m->world->alone ? alone_now : loop_guest_now,
+                          .clock = m->world->alone ? (void *)&m->alone : m->loop,
                           .vga = o->vga == DM_VGA_STD,
                           .vram = {m->vram.host, m->vram.size},
-                          .vram_dirty = o->accel == ACCEL_XEN ? xen_world_vram_written(m) : NULL,
+                          .vram_dirty = m->world->vram_written ? m->world->vram_written(m) : NULL,
                           .vgarom = {m->vgarom.host, m->vgarom.size},
                           .bios = {m->bios.host, m->bios.size},
                           .boot_order = o->boot_order,
@@ -487,12 +439,9 @@ static bool devices_init(struct machine *m, char *err, size_t size)
                           .testdev = o->pc_testdev ? g_malloc0(TESTDEV_IOMEM) : NULL,
                           .no_acpi = o->no_acpi,
                           .xen_platform = o->xen_platform,
-                          .xen = {.unplug = xen_world_unplug,
-                                  .rom_lock = xen_world_rom_lock,
-                                  .log = xen_world_guest_log,
-                                  .opaque = m},
-                          .chips = is_alone(m),
-                          .ram_areas = is_alone(m),
+                          .xen = m->world->platform,
+                          .chips = m->world->alone,
+                          .ram_areas = m->world->alone,
                           .epoch = rtc_epoch(o),
                           .hooks = {isa_irq, pci_intx, pirq_route, pm_base, power_requested,
                                     function_added, port92_value, line_changed, runstate_panicked,
@@ -500,6 +449,7 @@ static bool devices_init(struct machine *m, char *err, size_t size)
     int rc = 0;
 
     memcpy(c.uuid, o->uuid, sizeof(c.uuid));
+    c.xen.opaque = m;
 
     for (unsigned i = 0; i < DM_IDE_DRIVES; i++) {
         c.ide[i] = drives_config(&m->drives, false, i);
@@ -561,6 +511,7 @@ bool machine_init(struct machine *m, const struct dm_options *o, struct loop *lo
                   size_t size)
 {
     m->o = o;
+    m->world = world_of(o);
     m->pid = getpid();
     m->loop = loop;
     m->port92_ignored = -1;
@@ -577,7 +528,7 @@ bool machine_init(struct machine *m, const struct dm_options *o, struct loop *lo
         return false;
     }
     consoles_connect(m);
-    if (is_alone(m)) { /* time and accesses come from elsewhere */
+    if (m->world->alone) { /* time and accesses come from elsewhere */
         return !o->qtest || qtest_start(m, err, size);
     }
     loop->t = m->t;

@@ -17,12 +17,14 @@
 #include "pc.h"
 #include "runstate.h"
 #include "transport.h"
+#include "world.h"
 
 struct monitor;
 struct xs_handle;
 
 struct machine {
     const struct dm_options *o;
+    const struct world *world;
     int pid; /* the sandbox has no getpid() */
     struct loop *loop;
     struct transport *t;

@@ -18,7 +18,6 @@
 #include "options.h"
 #include "replay.h"
 #include "sandbox.h"
-#include "xen.h"
 
 static struct loop loop;
 static struct machine machine;
@@ -50,7 +49,7 @@ static void signals_init(const struct dm_options *o)
     if (signals < 0 || loop_add(&loop, signals, EPOLLIN, signalled, NULL) < 0) {
         die("signalfd: cannot be had on this kernel");
     }
-    if (o->accel != ACCEL_XEN) { /* the process that libxl starts this one with soon ends */
+    if (!world_of(o)->orphan) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
     }
 }
@@ -76,7 +75,9 @@ int main(int argc, char **argv)
 #ifdef CLEAVE_TEST_BACKDOOR
     backdoor_open(&machine);
 #endif
-    xen_world_announce(&machine);
+    if (machine.world->announce) {
+        machine.world->announce(&machine);
+    }
     dm_sandbox_enter(&options, drives_largest(&machine.drives));
     if (dm_sandboxed()) {
         block_ring_seal(machine.ring);

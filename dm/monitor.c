@@ -182,13 +182,10 @@ struct monitor *monitors_new(struct machine *m)
     commands_add(mon, qmp_block_commands);
     commands_add(mon, qmp_input_commands);
     commands_add(mon, qom_commands);
-    if (m->o->accel != ACCEL_CLEAVE) {
-        commands_add(mon, qmp_save_commands);
-    }
-    if (m->o->accel == ACCEL_XEN) {
-        commands_add(mon, qmp_xen_commands);
-    }
     commands_add(mon, hmp_commands);
+    for (unsigned i = 0; i < m->world->ncommands; i++) {
+        commands_add(mon, m->world->commands[i]);
+    }
     for (unsigned i = 0; i < m->o->nmonitors; i++) {
         port_new(mon, options_chardev_find(m->o, m->o->monitor[i]));
     }
@@ -197,8 +194,7 @@ struct monitor *monitors_new(struct machine *m)
 
 void monitor_event(struct monitor *mon, const char *event, JsonObject *data)
 {
-    /* libxenstat takes whatever comes for the reply it waits for. */
-    bool silent = mon && mon->machine->o->accel == ACCEL_XEN;
+    bool silent = mon && mon->machine->world->silent;
 
     for (unsigned i = 0; mon && !silent && i < mon->ports->len; i++) {
         struct monitor_port *p = mon->ports->pdata[i];

@@ -117,12 +117,12 @@ struct pc_config {
     uint8_t pvpanic_events;
     bool ib700;
     uint8_t *testdev; /* TESTDEV_IOMEM bytes for a pc-testdev, NULL: none */
-    bool no_acpi; /* without PIIX4 power management */
+    bool no_acpi;     /* without PIIX4 power management */
     bool xen_platform;
     struct xen_platform_config xen; /* with xen_platform; devfn is ours */
-    bool chips;       /* clock chips and interrupt controllers are here, not in a hypervisor */
-    bool ram_areas;   /* the memory map lists guest RAM, too: nobody else shows it */
-    int64_t epoch;    /* with chips: time of day at guest time 0, seconds since 1970 */
+    bool chips;     /* clock chips and interrupt controllers are here, not in a hypervisor */
+    bool ram_areas; /* the memory map lists guest RAM, too: nobody else shows it */
+    int64_t epoch;  /* with chips: time of day at guest time 0, seconds since 1970 */
     struct pc_hooks hooks;
 };
 

@@ -42,11 +42,8 @@ QMP_COMMAND(cmd_system_powerdown)
 {
     struct monitor *mon = opaque;
 
-    if (mon->machine->o->accel == ACCEL_CLEAVE) {
-        return fail(error, "the power button is the hypervisor core's; use `cleave shutdown`");
-    }
-    if (mon->machine->o->accel == ACCEL_XEN) {
-        return fail(error, "the power button is Xen's; use `xl trigger DOMAIN power`");
+    if (mon->machine->world->power_button) {
+        return fail(error, "%s", mon->machine->world->power_button);
     }
     monitor_event(mon, "POWERDOWN", NULL);
     return NULL;
@@ -56,11 +53,8 @@ QMP_COMMAND(cmd_inject_nmi)
 {
     struct monitor *mon = opaque;
 
-    if (mon->machine->o->accel == ACCEL_CLEAVE) {
-        return fail(error, "the CPUs are the hypervisor core's; send it the NMI");
-    }
-    if (mon->machine->o->accel == ACCEL_XEN) {
-        return fail(error, "the CPUs are Xen's; use `xl trigger DOMAIN nmi`");
+    if (mon->machine->world->nmi) {
+        return fail(error, "%s", mon->machine->world->nmi);
     }
     return NULL; /* no CPU is there to take it */
 }

@@ -5,7 +5,6 @@
 
 #include "qmp_int.h"
 #include "state.h"
-#include "xen.h"
 
 #define CPU_TYPE     "qemu64-x86_64-cpu"
 #define FDSET_PREFIX "/dev/fdset/"
@@ -16,7 +15,7 @@ QMP_COMMAND(cmd_global_dirty_log)
 {
     struct monitor *mon = opaque;
 
-    xen_world_log_dirty(mon->machine, qmp_member_bool(args, "enable", false));
+    mon->machine->world->log_dirty(mon->machine, qmp_member_bool(args, "enable", false));
     return NULL;
 }
 
@@ -178,7 +177,7 @@ QMP_COMMAND(cmd_system_wakeup)
 {
     struct monitor *mon = opaque;
 
-    if (!xen_world_wakeup(mon->machine)) {
+    if (!mon->machine->world->wakeup(mon->machine)) {
         return fail(error, "the hypervisor does not let this process wake the guest");
     }
     return NULL;

@@ -68,7 +68,7 @@ void runstate_cont(struct machine *m)
         monitor_event(m->monitor, "RESUME", NULL);
     }
     drives_retry(&m->drives);
-    if (m->o->accel == ACCEL_QTEST) { /* a test sees the end of what it started */
+    if (m->world->alone) { /* a test sees the end of what it started */
         machine_drain(m);
     }
 }
@@ -103,7 +103,7 @@ void runstate_reset(struct machine *m, bool guest, const char *reason)
 {
     bool running = m->loop->running;
 
-    if (m->o->accel == ACCEL_XEN) { /* a new domain, with a device model of its own */
+    if (m->world->one_life) {
         domain_end(m, SHUTDOWN_reboot);
         return;
     }
@@ -113,7 +113,7 @@ void runstate_reset(struct machine *m, bool guest, const char *reason)
     }
     machine_reset(m);
     m->run.stop = NULL; /* for a request that is taken back */
-    if (m->o->accel == ACCEL_QTEST && running) {
+    if (m->world->alone && running) {
         loop_set_running(m->loop, true);
     }
     m->run.stopped = m->run.stopped && strcmp(m->run.stopped, "shutdown") ? m->run.stopped : NULL;
@@ -237,7 +237,7 @@ void runstate_panicked(void *opaque, uint8_t bits)
 {
     struct machine *m = opaque;
 
-    if ((bits & PVPANIC_PANICKED) && m->o->accel != ACCEL_QTEST) {
+    if ((bits & PVPANIC_PANICKED) && !m->world->alone) {
         monitor_event(m->monitor, "GUEST_PANICKED", action_data("run"));
         domain_end(m, SHUTDOWN_crash);
     } else if (bits & PVPANIC_PANICKED) {
@@ -268,7 +268,7 @@ void runstate_watchdog(void *opaque)
         monitor_event(m->monitor, "POWERDOWN", NULL);
         break;
     case DM_WATCHDOG_POWEROFF:
-        if (m->o->accel != ACCEL_QTEST) {
+        if (!m->world->alone) {
             power_request(&m->pc.hw.power, POWER_OFF, 0);
         } else {
             m->loop->quit = true;

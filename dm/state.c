@@ -10,7 +10,6 @@
 #include "core/save.h"
 #include "log.h"
 #include "machine.h"
-#include "xen.h"
 
 #define STREAM_MAX (4u << 20) /* many times what a machine has */
 #define GFN_MAX    (1ull << 36)
@@ -63,7 +62,7 @@ bool state_save(struct machine *m, int fd, char *err, size_t size)
 
     machine_name(m, name);
     m->t->ops->flush_posted(m->t);
-    beside.vram_gfn = m->o->accel == ACCEL_XEN ? xen_world_vram_gfn(m) : 0;
+    beside.vram_gfn = m->world->vram_gfn ? m->world->vram_gfn(m) : 0;
     uint64_t len = save_size(&img);
     uint8_t *buf = malloc(len);
     int rc = buf ? save_write(&img, buf, len) : -ENOMEM;
@@ -103,9 +102,9 @@ static uint8_t *read_all(int fd, uint64_t *len, char *err, size_t size)
 /* The devices' state is in the arena: what else there is, and then life for all of it. */
 static bool state_resume(struct machine *m, const struct beside *b, char *err, size_t size)
 {
-    if (m->o->accel == ACCEL_XEN && m->o->vga == DM_VGA_STD) {
+    if (m->world->vram_attach && m->o->vga == DM_VGA_STD) {
         int rc = b->vram_gfn == 0 || b->vram_gfn >= GFN_MAX ? -EINVAL
-                                                            : xen_world_vram_attach(m, b->vram_gfn);
+                                                            : m->world->vram_attach(m, b->vram_gfn);
 
         if (rc) {
             snprintf(err, size, "the saved state's video memory at frame %#llx: %s",

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "xen/platform.h"
-
-#include "xen.h"
+/*
+ * The machine in a Xen domain that libxl has built: connection to the hypervisor, video memory, and
+ * what is said in xenstore.
+ */
+#include "world.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 #include "../ioreq/xen.h"
 #include "log.h"
 #include "machine.h"
+#include "qmp_int.h"
 #include "sandbox.h"
 
 #define VRAM_SIZE(o) ((uint64_t)(o)->vgamem_mib << 20)
@@ -32,8 +35,8 @@ static unsigned domid(const struct machine *m)
     return (unsigned)m->o->xen_domid;
 }
 
-struct transport *xen_world_new(struct machine *m, const struct ioreq_ops *ops, char *err,
-                                size_t size)
+static struct transport *domain_connect(struct machine *m, const struct ioreq_ops *ops, char *err,
+                                        size_t size)
 {
     struct xen_config cfg = {.domid = domid(m),
                              .vcpus = m->o->max_vcpus,
@@ -58,7 +61,7 @@ static uint64_t vram_first_gfn(const struct dm_options *o)
     return (ram <= low ? ram : FOUR_GIB + ram - low) >> 12;
 }
 
-int xen_world_vram(struct machine *m)
+static int domain_vram(struct machine *m)
 {
     uint64_t gfn = m->o->incoming_fd >= 0 ? 0 : vram_first_gfn(m->o);
 
@@ -67,22 +70,22 @@ int xen_world_vram(struct machine *m)
     return xen_vram_new(m->t, OBJECT_VRAM, m->vram.size, gfn, &m->vram.host);
 }
 
-uint8_t *xen_world_vram_written(const struct machine *m)
+static uint8_t *domain_vram_written(const struct machine *m)
 {
     return xen_vram_written(m->t);
 }
 
-uint64_t xen_world_vram_gfn(const struct machine *m)
+static uint64_t domain_vram_gfn(const struct machine *m)
 {
     return xen_vram_gfn(m->t);
 }
 
-int xen_world_vram_attach(struct machine *m, uint64_t gfn)
+static int domain_vram_attach(struct machine *m, uint64_t gfn)
 {
     return xen_vram_attach(m->t, gfn);
 }
 
-void xen_world_log_dirty(struct machine *m, bool on)
+static void domain_log_dirty(struct machine *m, bool on)
 {
     xen_log_dirty(m->t, on);
 }
@@ -168,11 +171,8 @@ static void state_write(struct machine *m)
     }
 }
 
-void xen_world_announce(struct machine *m)
+static void domain_announce(struct machine *m)
 {
-    if (m->o->accel != ACCEL_XEN) {
-        return;
-    }
     backends_offer(m);
     if (!m->o->xen_restrict) {
         state_write(m);
@@ -189,7 +189,7 @@ void xen_world_announce(struct machine *m)
 
 /* --- what the guest asks for --- */
 
-void xen_world_suspend(struct machine *m)
+static void domain_suspend(struct machine *m)
 {
     static struct log_limit limit;
     int rc = dm_sandboxed() ? -EPERM : xen_set_sleep(m->t, 3);
@@ -200,12 +200,12 @@ void xen_world_suspend(struct machine *m)
     }
 }
 
-bool xen_world_wakeup(struct machine *m)
+static bool domain_wakeup(struct machine *m)
 {
     return !dm_sandboxed() && xen_set_sleep(m->t, 0) == 0;
 }
 
-void xen_world_unplug(void *opaque, unsigned what)
+static void guest_unplug(void *opaque, unsigned what)
 {
     struct machine *m = opaque;
 
@@ -220,7 +220,7 @@ void xen_world_unplug(void *opaque, unsigned what)
     }
 }
 
-void xen_world_rom_lock(void *opaque, bool locked)
+static void guest_rom_lock(void *opaque, bool locked)
 {
     struct machine *m = opaque;
     static struct log_limit limit;
@@ -231,9 +231,35 @@ void xen_world_rom_lock(void *opaque, bool locked)
     }
 }
 
-void xen_world_guest_log(void *opaque, const char *line)
+static void guest_log(void *opaque, const char *line)
 {
     static struct log_limit limit;
 
     log_limited(&limit, LOG_INFO, "guest: %s", line);
 }
+
+/* --- the table --- */
+
+static const struct qmp_command *const commands[] = {qmp_save_commands, qmp_xen_commands};
+
+const struct world world_xen = {
+    .connect = domain_connect,
+    .announce = domain_announce,
+    .vram = domain_vram,
+    .vram_setting = "video memory (xl.cfg: videoram)",
+    .vram_written = domain_vram_written,
+    .vram_gfn = domain_vram_gfn,
+    .vram_attach = domain_vram_attach,
+    .log_dirty = domain_log_dirty,
+    .suspend = domain_suspend,
+    .wakeup = domain_wakeup,
+    .platform = {.unplug = guest_unplug, .rom_lock = guest_rom_lock, .log = guest_log},
+    .commands = commands,
+    .ncommands = 2,
+    .power_button = "the power button is Xen's; use `xl trigger DOMAIN power`",
+    .nmi = "the CPUs are Xen's; use `xl trigger DOMAIN nmi`",
+    .one_life = true,
+    .silent = true,        /* libxenstat takes whatever comes for the reply it waits for */
+    .orphan = true,        /* the process that libxl starts this one with soon ends */
+    .private_arena = true, /* dm_restrict=1 limits the size of files, memfds included */
+};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/clock.h"
 
-
 STATE_TYPE(clock_state, CLOCK_STATE);
 
 static void clock_announce(struct clock *c)
@@ -64,7 +63,8 @@ int clock_init(struct clock *c, struct arena *arena, const char *id)
 unsigned clock_timer_new(struct clock *c, void (*fire)(void *opaque), void *opaque)
 {
     if (c->ntimers == CLOCK_MAX_TIMERS) {
-        __builtin_trap(); /* the machine's wiring asks for more timers than there are: our own mistake */
+        __builtin_trap(); /* the machine's wiring asks for more timers than there are: our own
+                             mistake */
     }
     c->timer[c->ntimers].fire = fire;
     c->timer[c->ntimers].opaque = opaque;
