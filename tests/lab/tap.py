@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the lab's test programs share: a machine whose output is kept, and TAP."""
 
+import concurrent.futures
 import os
 import pathlib
 import sys
@@ -49,6 +50,13 @@ def output_of(one, command, timeout):
         out.seek(0)
         text = out.read().decode(errors="replace").replace("\r", "")
     return status, text.splitlines()
+
+
+def side_by_side(function, items):
+    """Calls function(item) for each, as many at a time as this host has processors (of which a
+    machine needs one, and the memory of one); in the items' order as far as that goes."""
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        list(pool.map(function, items))
 
 
 class Report:
