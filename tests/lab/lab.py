@@ -305,27 +305,28 @@ class Lab:
                 "-append", "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off tsc=reliable "
                 "softlockup_panic=1 watchdog_thresh=30 no_timer_check"]
 
-    def run(self, command, stdin=subprocess.DEVNULL, stdout=None, timeout=None, extra=()):
+    def run(self, command, stdin=subprocess.DEVNULL, stdout=None, timeout=None, silence=None,
+            extra=()):
         """Boots the machine and runs the shell command in it, in /cleave.
 
         Its terminal is this one's (or `stdin` and `stdout`, a file that can be cut). Returns its
-        exit status; raises LabError where the machine ended without one. On a busy host the
-        emulated processors can lock each other up; the kernel then notices, and with a file as
-        `stdout` all of it is done once more.
+        exit status; raises LabError where the machine ended without one. With a file as `stdout`
+        all of it is done once more where the machine came to a stop: its kernel noticed, or
+        nothing was said for `silence` seconds.
         """
         self.archive.data("command", command.encode() + b"\n", 0o755)
         self.archive.close()
         end = time.monotonic() + timeout if timeout else float("inf")
         try:
-            status = self._boot(stdin, stdout, end, extra)
+            status = self._boot(stdin, stdout, end, silence, extra)
             if status is None and stdout and time.monotonic() < end:
                 stdout.seek(0)
                 said = stdout.read().decode(errors="replace").splitlines()
                 print(*(f"# {line}" for line in said[-60:]), sep="\n")
-                print("# the emulated machine locked up; once more", flush=True)
+                print("# the emulated machine came to a stop; once more", flush=True)
                 stdout.seek(0)
                 stdout.truncate()
-                status = self._boot(stdin, stdout, end, extra)
+                status = self._boot(stdin, stdout, end, silence, extra)
         finally:
             self.dir.cleanup()
         if status is None:
@@ -333,7 +334,7 @@ class Lab:
                            if time.monotonic() >= end else "the emulated machine ended early")
         return status
 
-    def _boot(self, stdin, stdout, end, extra):
+    def _boot(self, stdin, stdout, end, silence, extra):
         """One start of the machine, until time `end`: the command's status, or None."""
         self.status.write_text("", encoding="ascii")
         with subprocess.Popen([*self._argv(), *extra], stdin=stdin, stdout=stdout) as process:
@@ -341,6 +342,8 @@ class Lab:
                 while process.poll() is None and time.monotonic() < end:
                     if self.status.read_text(encoding="ascii").endswith("\n"):
                         break  # it has nothing that could be lost
+                    if silence and time.time() > os.fstat(stdout.fileno()).st_mtime + silence:
+                        break
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(0.2)
             finally:
