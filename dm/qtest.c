@@ -191,10 +191,15 @@ static void qtest_process(struct qtest *q)
 
 static void qtest_serve(struct qtest *q)
 {
-    q->busy = true;
-    qtest_process(q);
-    q->busy = false;
-    qtest_flush(q);
+    bool held;
+
+    do {
+        q->busy = true;
+        qtest_process(q);
+        q->busy = false;
+        held = q->blocked; /* requests are left, and the client may have read meanwhile */
+        qtest_flush(q);
+    } while (held && !q->blocked && q->in_fd >= 0);
     if (q->log) {
         fflush(q->log);
     }

@@ -135,10 +135,11 @@ def bursts_of_io():
 def unread_replies():
     """a client that does not read is not served further, and loses nothing"""
     with Machine("-m", "64") as m:
-        for i in range(16):
-            m.qtest.send(b"read %d %d\n" % (RAM, 1 << 20))
-        for i in range(16):
-            equal(len(m.reply()), 5 + (2 << 20), f"reply {i}")
+        for turn in range(8):  # the client begins to read while the device model finds it does not
+            for i in range(16):
+                m.qtest.send(b"read %d %d\n" % (RAM, 1 << 20))
+            for i in range(16):
+                equal(len(m.reply()), 5 + (2 << 20), f"turn {turn}, reply {i}")
 
 
 @test
