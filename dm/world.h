@@ -27,8 +27,7 @@ struct world {
     /* All is there and monitors listen; before the sandbox. Ends the process where it cannot be. */
     void (*announce)(struct machine *m);
 
-    /* Makes the display's memory, m->vram. 0 or a negative errno; the setting that it depends on.
-     */
+    /* Makes m->vram, the display's memory: 0 or a negative errno. The setting to look at then. */
     int (*vram)(struct machine *m);
     const char *vram_setting;
     /* For memory that is the guest's: the map of pages written, for the display device, or NULL. */

@@ -61,6 +61,7 @@ static uint64_t vram_first_gfn(const struct dm_options *o)
     return (ram <= low ? ram : FOUR_GIB + ram - low) >> 12;
 }
 
+/* New memory of the guest, or with -incoming what it has already. */
 static int domain_vram(struct machine *m)
 {
     uint64_t gfn = m->o->incoming_fd >= 0 ? 0 : vram_first_gfn(m->o);
@@ -171,6 +172,11 @@ static void state_write(struct machine *m)
     }
 }
 
+/*
+ * Says in xenstore what back ends there are, and that the device model runs, which the toolstack
+ * waits for; or with -xen-domid-restrict confines the process, and ends it where that cannot be
+ * had. Xenstore is closed afterwards.
+ */
 static void domain_announce(struct machine *m)
 {
     backends_offer(m);

@@ -12,4 +12,4 @@ static struct transport *refuse(struct machine *m, const struct ioreq_ops *ops, 
     return NULL;
 }
 
-const struct world world_xen = {.connect = refuse, .one_life = true};
+const struct world world_xen = {.connect = refuse};

@@ -19,10 +19,10 @@ import tempfile
 import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-# One processor at a time: where there are several, QEMU asks one to leave its loop for another's sake,
-# and one that has just injected an interrupt into a nested guest then delivers it a second time,
-# whatever the guest's interrupt flag says (7.2: VMRUN leaves the vector in exception_index). Guests
-# with that behind them stand still or fault, under QEMU's monitor as under ours.
+# One processor: with several, nested guests stand still or fault, under QEMU's monitor as under ours.
+# As far as QEMU's source and KVM's trace tell, an interrupt is then delivered twice: VMRUN leaves the
+# injected vector in exception_index, and a processor that is asked to leave its loop for another's
+# sake before the guest's next exit takes it again, whatever the guest's interrupt flag says.
 CPUS = 1
 KVM_MODULES = ["irqbypass", "ccp", "kvm", "kvm_amd"]
 # TCG does not let the hypervisor know of a guest's XSETBV: a guest with XSAVE would lose its state.
@@ -296,7 +296,8 @@ class Lab:
         self.archive.file(source, name)
 
     def _argv(self):
-        return ["qemu-system-x86_64", "-machine", "pc", "-accel", f"tcg,thread={'multi' if self.cpus > 1 else 'single'}",
+        threads = "multi" if self.cpus > 1 else "single"
+        return ["qemu-system-x86_64", "-machine", "pc", "-accel", f"tcg,thread={threads}",
                 "-cpu", CPU, "-smp", str(self.cpus), "-m", str(self.memory), "-nodefaults",
                 "-display", "none", "-no-reboot",
                 "-chardev", "stdio,id=terminal,signal=off", "-serial", "chardev:terminal",
@@ -331,7 +332,7 @@ class Lab:
             self.dir.cleanup()
         if status is None:
             raise LabError(f"the emulated machine did not end within {timeout} s"
-                           if time.monotonic() >= end else "the emulated machine ended early")
+                           if time.monotonic() >= end else "the emulated machine did not get to its end")
         return status
 
     def _boot(self, stdin, stdout, end, silence, extra):

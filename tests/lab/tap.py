@@ -59,9 +59,9 @@ def output_of(one, command, timeout):
 
 
 def side_by_side(function, items):
-    """Calls function(item) for each, as many at a time as this host has processors (of which a
-    machine needs one, and the memory of one); in the items' order as far as that goes."""
-    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+    """Calls function(item) for each, begun in this order, as many at a time as there are processors
+    to be had here: a machine keeps one busy."""
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         list(pool.map(function, items))
 
 

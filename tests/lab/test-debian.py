@@ -28,10 +28,13 @@ def run(image, vcpus):
 
 def guest(report, image, vcpus):
     """Runs the guest, again where it fails, and reports."""
-    facts = None
+    facts, wrong = None, []
     for _ in range(ATTEMPTS):
         if tap.time_left() < WORTH:
             break
+        if wrong:
+            report.line(True, f"lab: a run with {vcpus} vCPUs: {'; '.join(wrong)}",
+                        "it failed; see the lines above, and what came of a further run")
         found, lines = run(image, vcpus)
         if found is None:
             wrong = ["the emulated machine did not get to its end"]
@@ -41,8 +44,6 @@ def guest(report, image, vcpus):
         if not wrong:
             break
         print(*(f"# {line}" for line in lines), sep="\n")
-        report.line(True, f"lab: a run with {vcpus} vCPUs: {'; '.join(wrong)}",
-                    "it failed; see the lines above, and what came of a further run")
     for name, right in facts or []:
         report.line(right, f"lab: {vcpus} vCPUs: {name}")
     if facts is None:

@@ -22,7 +22,7 @@ static void test_output(void)
     bus_write_rep(&r.w.pio, 0x402, 1, 3, "cde");
     g_assert_cmpmem(c.got->data, c.got->len, "abcde", 5);
     g_assert_cmpuint(c.calls, ==, 3); /* a REP OUTS is one call */
-    g_assert_true(d.port.posted[0].length == 1);
+    g_assert_cmpuint(d.port.posted[0].length, ==, 1);
     rig_chr_destroy(&c);
     rig_destroy(&r);
 }
