@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The scenarios, run in dom0:  scenarios.py DM NAME...  (DM: cleave or qemu)
 
-A line of TAP per scenario; "begin DM NAME" before, "measure ..." and "fact ..." lines between.
+A line of TAP per scenario and one with its seconds; "measure ..." and "fact ..." lines between.
 The scenarios of the Linux guest follow each other on one guest; who needs a guest that is not
 there makes it.
 """
@@ -464,7 +464,6 @@ SCENARIOS = {
 
 def run(world, name):
     """Runs one scenario and prints its line."""
-    print(f"begin {world.dm} {name}", flush=True)
     start = time.monotonic()
     title = f"{world.dm}: {name}: {' '.join(SCENARIOS[name].__doc__.split())}"
     try:
