@@ -8,8 +8,10 @@
 
 import array
 import contextlib
+import json
 import os
 import random
+import resource
 import select
 import socket
 import struct
@@ -227,6 +229,68 @@ def memory_stays():
         # One leaked object of 64 bytes a command would be 1.6 MiB.
         grown = machine.resident() - resident
         assert grown < (1 << 20), f"{grown} bytes more"
+
+
+def limits_tighten(machine):
+    """What the process has is all that it gets: descriptors, processes, and address space."""
+    pid = machine.process.pid
+    highest = max(int(fd) for fd in os.listdir(f"/proc/{pid}/fd")) + 1
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest, highest))
+    resource.prlimit(pid, resource.RLIMIT_NPROC, (0, 0))
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
+        if "libasan" in maps.read():
+            return  # its own bookkeeping takes more all the time
+    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+        size = int(statm.read().split()[0]) * PAGE
+    resource.prlimit(pid, resource.RLIMIT_AS, (size, size))
+
+
+@test("/catalogue/RES-04/tight-limits")
+def tight_limits():
+    """No further descriptor, process or byte of address space: what needs one is refused, and
+    devices and monitor answer as before."""
+    work = ["outb 0x1f6 0xe0", "outb 0x1f2 1", "outb 0x1f3 0", "outb 0x1f4 0", "outb 0x1f5 0",
+            "outb 0x1f7 0x20", "clock_step 1000", "inb 0x1f7", "inw 0x1f0", "outb 0x3f6 4",
+            "outb 0x3f6 0", "clock_step 3000000000"]
+    with alone("-drive", "if=ide,index=2,media=cdrom") as machine:
+        machine.qmp.settimeout(30)
+        lines = machine.qmp.makefile("rb")
+
+        def answer():
+            return next(line for line in map(json.loads, lines) if {"return", "error"} & line.keys())
+
+        def command(name, **arguments):
+            machine.qmp.sendall(json.dumps({"execute": name, "arguments": arguments}).encode())
+            return answer()
+
+        assert "return" in command("qmp_capabilities")
+
+        def answers():
+            replies = zip(work, machine.ask(*work))
+            return ([reply for request, reply in replies if not request.startswith("clock")],
+                    command("query-status"))
+
+        def change():
+            return command("blockdev-change-medium", device="ide1-cd0", filename=disc)
+
+        disc = os.path.join(machine.directory.name, "disc.iso")
+        with open(disc, "wb") as image:
+            image.truncate(1 << 20)
+        before = answers()
+        assert "return" in change()
+        limits_tighten(machine)
+        for _ in range(20):
+            now = answers()
+            assert now == before, (now, before)
+            refusal = change()
+            assert "error" in refusal, refusal
+        with open("/dev/null", "rb") as null:
+            for _ in range(20):
+                machine.qmp.sendmsg([b'{"execute":"getfd","arguments":{"fdname":"x"}}\n'],
+                                    [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                                      array.array("i", [null.fileno()] * 8).tobytes())])
+                assert "error" in answer()
+        assert answers() == before
 
 
 # --- the core, with a device model that was taken over ---

@@ -74,6 +74,17 @@ complaints() {
     done
     say "complaints end"
 }
+# A processor that was added: it appears, and is switched on.
+processor() {
+    cpu=/sys/devices/system/cpu/cpu$1
+    n=0
+    while [ ! -e $cpu ] && [ $n -lt 60 ]; do
+        sleep 1
+        n=$((n + 1))
+    done
+    [ "$(cat $cpu/online)" = 1 ] || echo 1 >$cpu/online
+    say "$(grep -c ^processor /proc/cpuinfo) processors"
+}
 say "user space, $(grep -c ^processor /proc/cpuinfo) cpus, kernel $(uname -r)"
 say "disk transfers by $(cat /sys/class/ata_device/dev1.0/dma_mode)"
 if [ -e /data.md5 ]; then check; fi
@@ -91,6 +102,7 @@ while read -r word argument <&3; do
     stop) touch /tmp/stop ;;
     facts) facts ;;
     complaints) complaints ;;
+    processor) processor $argument ;;
     reboot)
         say "reboot"
         sync

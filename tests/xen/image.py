@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -26,6 +27,7 @@ PACKAGES = ["xen-hypervisor-4.17-amd64", "xen-utils-4.17", "linux-image-amd64", 
             "libxendevicemodel1", "libxenforeignmemory1", "libxenevtchn1", "libxenstore4"]
 ROOT_MODULES = ["ata_piix", "sd_mod", "crc32c_generic", "ext4"]
 MEGABYTES = 1600
+PATIENCE = 900  # seconds for one command: a mirror may never answer
 # What nobody looks at in dom0; kernel modules of hardware that the lab does not have.
 LEFT_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"]
 MODULES_LEFT_OUT = ["drivers/gpu", "drivers/media", "drivers/infiniband", "drivers/iio", "sound",
@@ -89,12 +91,20 @@ def as_root():
 
 
 def run(*argv, log=None, **options):
-    """Runs a command as root, its output in `log`; ImageError when it fails."""
-    done = subprocess.run([*as_root(), *map(str, argv)], stdin=subprocess.DEVNULL, stdout=log,
-                          stderr=subprocess.STDOUT if log else None, check=False, **options)
-    if done.returncode:
-        where = f" (see {log.name})" if log else ""
-        raise ImageError(f"{argv[0]} failed with status {done.returncode}{where}")
+    """Runs a command as root, its output in `log`; ImageError when it fails or takes too long."""
+    where = f" (see {log.name})" if log else ""
+    with subprocess.Popen([*as_root(), *map(str, argv)], stdin=subprocess.DEVNULL, stdout=log,
+                          stderr=subprocess.STDOUT if log else None, start_new_session=True,
+                          **options) as process:
+        try:
+            status = process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise ImageError(f"{argv[0]} did not end within {PATIENCE} s{where}") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    if status:
+        raise ImageError(f"{argv[0]} failed with status {status}{where}")
 
 
 def sources():

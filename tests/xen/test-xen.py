@@ -32,12 +32,13 @@ import tap
 # the state in which the one before left it, or make it anew. xl's process behind a guest ends at its
 # checkpoint, and nobody would act on a reboot; a restored guest has another one.
 GROUPS = [["linux-boot", "linux-pause", "linux-checkpoint", "linux-save", "linux-reboot",
-           "linux-poweroff", "two-guests", "altered", "killed"],
+           "linux-commands", "linux-poweroff", "two-guests", "altered", "killed"],
           ["linux-smp", "boot-hda", "boot-stdvga", "boot-cdrom", "boot-second", "boot-order",
            "leaks"]]
 SCENARIOS = [name for group in GROUPS for name in group]
 TIMEOUT = 2400  # seconds for one start of an emulated host
 WORTH = 240  # seconds without which a host is not started
+TOO_LATE = "no time left: this machine is too slow; ./run-tests --xen has more"
 NO_XEN = ("this cleave-dm was built without Xen's libraries (libxendevicemodel): run ./setup "
           "(Debian package libxen-dev) and build again")
 
@@ -108,7 +109,7 @@ class Part:
                 late = tap.time_left() < WORTH and name not in self.failures
                 self.run.report.line(late, f"xen: {self.run.dm}: {name}: "
                                      f"{self.failures.get(name, why)}",
-                                     "no time left: this host is too slow" if late else None)
+                                     TOO_LATE if late else None)
 
 
 class Run:
@@ -218,6 +219,8 @@ def main():
     reason = lab.programs_missing()
     if reason:
         tap.skip_all(reason)
+    if tap.time_left() < WORTH:
+        tap.skip_all(TOO_LATE)
     try:
         image.get()
     except image.ImageError as error:

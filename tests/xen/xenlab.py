@@ -102,10 +102,11 @@ class Host:
         return [(self.image / "root.img", "on"), (scenario, "off"), (out, "off")]
 
     def _argv(self, disks, console):
-        # It must not outlive the one that reads its report, however that ends.
         threads = "multi" if self.cpus > 1 else "single"
+        # It must not outlive the one that reads its report, however that ends.
         argv = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-machine", "pc",
-                "-accel", f"tcg,thread={threads}", "-cpu", CPU, "-smp", str(self.cpus), "-m", str(self.memory),
+                "-accel", f"tcg,thread={threads}", "-cpu", CPU,
+                "-smp", str(self.cpus), "-m", str(self.memory),
                 "-nodefaults", "-display", "none", "-no-reboot",
                 "-kernel", str(self.image / "xen"), "-append", XEN_OPTIONS,
                 "-initrd", f"{self.image / 'vmlinuz'} {KERNEL_OPTIONS},{self.image / 'initrd.img'}",

@@ -113,8 +113,8 @@ def linux_guest(world, vcpus=1):
         return world.linux
     world.linux_drop()
     entry, world.image = disk("linux.img")
-    guest = Domain(f"linux{vcpus}-{world.dm}", world.dm, memory=256, vcpus=vcpus, disk=[entry],
-                   on_reboot="restart", on_poweroff="destroy")
+    guest = Domain(f"linux{vcpus}-{world.dm}", world.dm, memory=256, vcpus=vcpus,
+                   maxvcpus=max(2, vcpus), disk=[entry], on_reboot="restart", on_poweroff="destroy")
     guest.create()
     world.linux = guest
     measure.start_report(guest)
@@ -233,6 +233,19 @@ def linux_reboot(world):
     guest.expect(r"guest: user space, \d+ cpus", LINUX_BOOT, mark)
     guest.expect("guest: data good\n", 180, mark)
     require(guest.pid != pid, "the same device model process")
+
+
+def linux_commands(world):
+    """xl's other commands: a second processor by vcpu-set, power button, xentop, list -l."""
+    guest = linux_guest(world)
+    sh("xl", "vcpu-set", guest.name, 2)
+    guest.ask("processor 1", "guest: 2 processors\n", 90)
+    sh("xl", "trigger", guest.name, "power")
+    sh("xl", "shutdown", "-F", guest.name)
+    require(guest.name in sh("xentop", "-b", "-i", "1", "-f"), "xentop does not show the guest")
+    require(f'"{guest.name}"' in sh("xl", "list", "-l", guest.name), "xl list -l does not tell it")
+    guest.ask("check", "guest: data good\n", 180)
+    complaints(guest)
 
 
 def linux_poweroff(world, vcpus=1):
@@ -457,7 +470,7 @@ SCENARIOS = {
     "two-guests": two_guests, "altered": altered, "killed": killed,
     "linux-boot": linux_boot, "linux-pause": linux_pause, "linux-checkpoint": linux_checkpoint,
     "linux-save": linux_save, "linux-reboot": linux_reboot,
-    "linux-poweroff": linux_poweroff, "linux-smp": linux_smp,
+    "linux-commands": linux_commands, "linux-poweroff": linux_poweroff, "linux-smp": linux_smp,
     "leaks": leaks,
 }
 
