@@ -206,11 +206,16 @@ while read module; do
 done < /modules/order
 [ -e /dev/kvm ] || echo "lab: no /dev/kvm in the emulated machine"
 stty -onlcr -echo
+stty -F /dev/ttyS1 -onlcr -echo
+# That the machine lives; its terminal is the command's alone.
+(while sleep 5; do printf . >/dev/ttyS1; done) &
+pulse=$!
 cd /cleave
 setsid cttyhack sh /command
 status=$?
+kill $pulse
 sleep 0.3
-echo $status >/dev/ttyS1
+echo " $status" >/dev/ttyS1
 sleep 1000
 """
 
@@ -225,7 +230,9 @@ class Lab:
         self.kernel = Kernel()
         self.dir = tempfile.TemporaryDirectory(prefix="cleave-lab-")
         self.initrd = pathlib.Path(self.dir.name) / "initrd"
-        self.status = pathlib.Path(self.dir.name) / "status"  # the machine's second serial port
+        # The machine's second serial port: a dot every 5 s, at the end the command's status.
+        self.status = pathlib.Path(self.dir.name) / "status"
+        self.quiet = 0  # for how many seconds no dot had come when it ended
         self.archive = Initramfs(self.initrd)
         self._base()
 
@@ -313,7 +320,7 @@ class Lab:
         Its terminal is this one's (or `stdin` and `stdout`, a file that can be cut). Returns its
         exit status; raises LabError where the machine ended without one. With a file as `stdout`
         all of it is done once more where the machine came to a stop: its kernel noticed, or
-        nothing was said for `silence` seconds.
+        it gave no sign of life for `silence` seconds.
         """
         self.archive.data("command", command.encode() + b"\n", 0o755)
         self.archive.close()
@@ -338,19 +345,26 @@ class Lab:
     def _boot(self, stdin, stdout, end, silence, extra):
         """One start of the machine, until time `end`: the command's status, or None."""
         self.status.write_text("", encoding="ascii")
+        started = time.time()
         with subprocess.Popen([*self._argv(), *extra], stdin=stdin, stdout=stdout) as process:
             try:
                 while process.poll() is None and time.monotonic() < end:
-                    if self.status.read_text(encoding="ascii").endswith("\n"):
+                    if self._status_read() is not None:
                         break  # it has nothing that could be lost
-                    if silence and time.time() > os.fstat(stdout.fileno()).st_mtime + silence:
+                    # QEMU opens the file anew, which counts as a sign of life.
+                    self.quiet = time.time() - max(started, self.status.stat().st_mtime)
+                    if silence and self.quiet > silence:
                         break
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(0.2)
             finally:
                 process.kill()
-        text = self.status.read_text(encoding="ascii").split()
-        return int(text[0]) if text else None
+        return self._status_read()
+
+    def _status_read(self):
+        """The command's exit status; None before its end."""
+        found = re.search(r" (\d+)\n", self.status.read_text(encoding="ascii"))
+        return int(found.group(1)) if found else None
 
 
 def programs_missing():

@@ -34,7 +34,7 @@ def topic_run(topic):
         return lines[:lines.index("topic end")], None
     count = sum(1 for line in lines if LINE.match(line))
     stuck = next((line.strip().replace("#", "") for line in lines if STUCK.search(line)), None)
-    if not stuck and status is None and one.silent < tap.SILENCE and tap.time_left() > 0:
+    if not stuck and status is None and one.quiet < tap.SILENCE and tap.time_left() > 0:
         return lines, None
     for line in lines:
         print(f"# {line}")
