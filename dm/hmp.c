@@ -183,12 +183,12 @@ QMP_COMMAND(cmd_human_monitor_command)
     for (unsigned i = 0; i < G_N_ELEMENTS(table); i++) {
         if (strlen(table[i].name) == len && !strncmp(table[i].name, line, len)) {
             table[i].run(opaque, line + len + strspn(line + len, " \t"), answer);
-            return node_string(answer->str);
+            return qmp_string(answer->str);
         }
     }
     g_autofree char *name = g_strndup(line, len);
     g_string_append_printf(answer, "unknown command: '%s'\r\n", name);
-    return node_string(answer->str);
+    return qmp_string(answer->str);
 }
 
 const struct qmp_command hmp_commands[] = {

@@ -85,9 +85,9 @@ static void power_requested(void *opaque, enum power_event event, uint32_t value
         return;
     }
     if (event == POWER_DEBUG_EXIT) {
-        JsonObject *data = json_object_new();
+        json_t *data = json_object();
 
-        json_object_set_int_member(data, "value", value);
+        json_object_set_new(data, "value", json_integer(value));
         monitor_event(m->monitor, "DEBUG_EXIT", data);
     }
     if (event == POWER_SUSPEND && m->world->suspend) {

@@ -22,41 +22,17 @@ struct monitor_port {
 /* An event that waits for a command's reply. */
 struct later {
     const char *event;
-    JsonObject *data;
+    json_t *data;
 };
 
-JsonNode *node_object(JsonObject *o)
-{
-    JsonNode *n = json_node_new(JSON_NODE_OBJECT);
-
-    json_node_take_object(n, o);
-    return n;
-}
-
-JsonNode *node_array(JsonArray *a)
-{
-    JsonNode *n = json_node_new(JSON_NODE_ARRAY);
-
-    json_node_take_array(n, a);
-    return n;
-}
-
-JsonNode *node_string(const char *text)
-{
-    JsonNode *n = json_node_new(JSON_NODE_VALUE);
-
-    json_node_set_string(n, text);
-    return n;
-}
-
-JsonNode *fail(GError **error, const char *format, ...)
+json_t *fail(GError **error, const char *format, ...)
 {
     va_list ap;
 
     va_start(ap, format);
     g_autofree char *text = g_strdup_vprintf(format, ap);
     va_end(ap);
-    g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_FAILED, text);
+    qmp_set_error(error, QMP_GENERIC_ERROR, "%s", text);
     return NULL;
 }
 
@@ -192,7 +168,7 @@ struct monitor *monitors_new(struct machine *m)
     return m->o->nmonitors ? mon : NULL;
 }
 
-void monitor_event(struct monitor *mon, const char *event, JsonObject *data)
+void monitor_event(struct monitor *mon, const char *event, json_t *data)
 {
     bool silent = mon && mon->machine->world->silent;
 
@@ -200,21 +176,21 @@ void monitor_event(struct monitor *mon, const char *event, JsonObject *data)
         struct monitor_port *p = mon->ports->pdata[i];
 
         if (p->qmp) {
-            qmp_event(p->qmp, event, data ? json_object_ref(data) : NULL);
+            qmp_event(p->qmp, event, data ? json_incref(data) : NULL);
             port_rearm(p);
         }
     }
     if (data) {
-        json_object_unref(data);
+        json_decref(data);
     }
 }
 
-void monitor_event_later(struct monitor *mon, const char *event, JsonObject *data)
+void monitor_event_later(struct monitor *mon, const char *event, json_t *data)
 {
     struct later *l;
 
     if (!mon) {
-        json_object_unref(data);
+        json_decref(data);
         return;
     }
     l = g_new(struct later, 1);

@@ -6,7 +6,7 @@
 #ifndef CLEAVE_DM_MONITOR_H
 #define CLEAVE_DM_MONITOR_H
 
-#include <json-glib/json-glib.h>
+#include "qmp.h"
 #include <stdbool.h>
 
 struct machine;
@@ -20,9 +20,9 @@ struct monitor;
 struct monitor *monitors_new(struct machine *m);
 
 /* To all of them. `data` is consumed and may be NULL; `mon` NULL: nobody listens. */
-void monitor_event(struct monitor *mon, const char *event, JsonObject *data);
+void monitor_event(struct monitor *mon, const char *event, json_t *data);
 
 /* The same, but behind the reply of a command that is being carried out. */
-void monitor_event_later(struct monitor *mon, const char *event, JsonObject *data);
+void monitor_event_later(struct monitor *mon, const char *event, json_t *data);
 
 #endif

@@ -13,22 +13,22 @@
 
 /* --- what there is --- */
 
-static JsonObject *image_describe(const struct drive *d)
+static json_t *image_describe(const struct drive *d)
 {
-    JsonObject *image = json_object_new();
+    json_t *image = json_object();
     struct stat st;
 
-    json_object_set_string_member(image, "filename", d->cfg.file ? d->cfg.file : "fd");
-    json_object_set_string_member(image, "format", "raw");
-    json_object_set_int_member(image, "virtual-size", (gint64)d->blk->bytes);
+    json_object_set_new(image, "filename", qmp_string(d->cfg.file ? d->cfg.file : "fd"));
+    json_object_set_new(image, "format", qmp_string("raw"));
+    json_object_set_new(image, "virtual-size", json_integer((gint64)d->blk->bytes));
     if (d->cfg.fd >= 0 && fstat(d->cfg.fd, &st) == 0) {
-        json_object_set_int_member(image, "actual-size", (gint64)st.st_blocks * 512);
+        json_object_set_new(image, "actual-size", json_integer((gint64)st.st_blocks * 512));
     }
-    json_object_set_boolean_member(image, "dirty-flag", FALSE);
+    json_object_set_new(image, "dirty-flag", json_false());
     return image;
 }
 
-static JsonObject *medium_describe(const struct drive *d)
+static json_t *medium_describe(const struct drive *d)
 {
     static const char *const zero[] = {"bps",
                                        "bps_rd",
@@ -38,64 +38,64 @@ static JsonObject *medium_describe(const struct drive *d)
                                        "iops_wr",
                                        "backing_file_depth",
                                        "write_threshold"};
-    JsonObject *o = json_object_new();
-    JsonObject *cache = json_object_new();
+    json_t *o = json_object();
+    json_t *cache = json_object();
 
-    json_object_set_string_member(o, "file", d->cfg.file ? d->cfg.file : "fd");
+    json_object_set_new(o, "file", qmp_string(d->cfg.file ? d->cfg.file : "fd"));
     if (d->cfg.blockdev) {
-        json_object_set_string_member(o, "node-name", d->cfg.id);
+        json_object_set_new(o, "node-name", qmp_string(d->cfg.id));
     }
-    json_object_set_boolean_member(o, "ro", d->blk->readonly);
-    json_object_set_string_member(o, "drv", "raw");
-    json_object_set_boolean_member(o, "encrypted", FALSE);
-    json_object_set_string_member(o, "detect_zeroes", "off");
+    json_object_set_new(o, "ro", json_boolean(d->blk->readonly));
+    json_object_set_new(o, "drv", qmp_string("raw"));
+    json_object_set_new(o, "encrypted", json_false());
+    json_object_set_new(o, "detect_zeroes", qmp_string("off"));
     for (unsigned i = 0; i < G_N_ELEMENTS(zero); i++) {
-        json_object_set_int_member(o, zero[i], 0);
+        json_object_set_new(o, zero[i], json_integer(0));
     }
-    json_object_set_boolean_member(cache, "writeback", TRUE);
-    json_object_set_boolean_member(cache, "direct", FALSE);
-    json_object_set_boolean_member(cache, "no-flush", FALSE);
-    json_object_set_object_member(o, "cache", cache);
-    json_object_set_object_member(o, "image", image_describe(d));
+    json_object_set_new(cache, "writeback", json_true());
+    json_object_set_new(cache, "direct", json_false());
+    json_object_set_new(cache, "no-flush", json_false());
+    json_object_set_new(o, "cache", cache);
+    json_object_set_new(o, "image", image_describe(d));
     return o;
 }
 
-static JsonObject *drive_describe(struct monitor *mon, const struct drive *d)
+static json_t *drive_describe(struct monitor *mon, const struct drive *d)
 {
-    JsonObject *o = json_object_new();
+    json_t *o = json_object();
     g_autofree char *qdev = drive_qdev(d);
     const char *why = mon->machine->run.stopped;
 
-    json_object_set_string_member(o, "device", d->cfg.blockdev ? "" : d->cfg.id);
-    json_object_set_string_member(o, "qdev", qdev);
-    json_object_set_string_member(o, "type", "unknown");
-    json_object_set_boolean_member(o, "removable", drive_removable(d));
-    json_object_set_boolean_member(o, "locked", drive_locked(d));
+    json_object_set_new(o, "device", qmp_string(d->cfg.blockdev ? "" : d->cfg.id));
+    json_object_set_new(o, "qdev", qmp_string(qdev));
+    json_object_set_new(o, "type", qmp_string("unknown"));
+    json_object_set_new(o, "removable", json_boolean(drive_removable(d)));
+    json_object_set_new(o, "locked", json_boolean(drive_locked(d)));
     if (drive_has_tray(d)) {
-        json_object_set_boolean_member(o, "tray_open", drive_tray_open(d));
+        json_object_set_new(o, "tray_open", json_boolean(drive_tray_open(d)));
     }
-    json_object_set_string_member(o, "io-status",
-                                  why && !strcmp(why, "io-error") ? "failed" : "ok");
+    json_object_set_new(o, "io-status",
+                        qmp_string(why && !strcmp(why, "io-error") ? "failed" : "ok"));
     if (drive_has_medium(d)) {
-        json_object_set_object_member(o, "inserted", medium_describe(d));
+        json_object_set_new(o, "inserted", medium_describe(d));
     }
     return o;
 }
 
-JsonArray *block_list(struct monitor *mon)
+json_t *block_list(struct monitor *mon)
 {
-    JsonArray *a = json_array_new();
+    json_t *a = json_array();
     struct drive *d;
 
     for (unsigned i = 0; (d = drives_nth(&mon->machine->drives, i)); i++) {
-        json_array_add_object_element(a, drive_describe(mon, d));
+        json_array_append_new(a, drive_describe(mon, d));
     }
     return a;
 }
 
 QMP_COMMAND(cmd_query_block)
 {
-    return node_array(block_list(opaque));
+    return block_list(opaque);
 }
 
 /* --- descriptors that a client hands over --- */
@@ -138,10 +138,10 @@ QMP_COMMAND(cmd_add_fd)
     *set = (struct fdset){in->fd[in->n - 1], (int)id,
                           g_strdup(qmp_member_string(args, "opaque", NULL))};
     in->n--;
-    JsonObject *o = json_object_new();
-    json_object_set_int_member(o, "fdset-id", set->id);
-    json_object_set_int_member(o, "fd", set->fd);
-    return node_object(o);
+    json_t *o = json_object();
+    json_object_set_new(o, "fdset-id", json_integer(set->id));
+    json_object_set_new(o, "fd", json_integer(set->fd));
+    return o;
 }
 
 QMP_COMMAND(cmd_remove_fd)
@@ -162,7 +162,7 @@ QMP_COMMAND(cmd_remove_fd)
 QMP_COMMAND(cmd_query_fdsets)
 {
     struct monitor *mon = opaque;
-    JsonArray *a = json_array_new();
+    json_t *a = json_array();
 
     for (unsigned i = 0; i < MONITOR_MAX_FDSETS; i++) {
         const struct fdset *set = &mon->fdset[i];
@@ -170,19 +170,19 @@ QMP_COMMAND(cmd_query_fdsets)
         if (set->fd < 0) {
             continue;
         }
-        JsonObject *o = json_object_new();
-        JsonObject *fd = json_object_new();
-        JsonArray *fds = json_array_new();
-        json_object_set_int_member(fd, "fd", set->fd);
+        json_t *o = json_object();
+        json_t *fd = json_object();
+        json_t *fds = json_array();
+        json_object_set_new(fd, "fd", json_integer(set->fd));
         if (set->opaque) {
-            json_object_set_string_member(fd, "opaque", set->opaque);
+            json_object_set_new(fd, "opaque", qmp_string(set->opaque));
         }
-        json_array_add_object_element(fds, fd);
-        json_object_set_int_member(o, "fdset-id", set->id);
-        json_object_set_array_member(o, "fds", fds);
-        json_array_add_object_element(a, o);
+        json_array_append_new(fds, fd);
+        json_object_set_new(o, "fdset-id", json_integer(set->id));
+        json_object_set_new(o, "fds", fds);
+        json_array_append_new(a, o);
     }
-    return node_array(a);
+    return a;
 }
 
 /* --- opening --- */
@@ -229,7 +229,7 @@ static bool fd_readonly(int fd)
 
 /* --- changing media --- */
 
-static struct drive *drive_arg(struct monitor *mon, JsonObject *args, GError **error)
+static struct drive *drive_arg(struct monitor *mon, json_t *args, GError **error)
 {
     const char *device = qmp_member_string(args, "device", NULL);
     const char *id = qmp_member_string(args, "id", NULL);
@@ -370,7 +370,7 @@ QMP_COMMAND(cmd_blockdev_add)
     struct drives *s = &mon->machine->drives;
     const char *driver = qmp_member_string(args, "driver", "");
     const char *name = qmp_member_string(args, "node-name", NULL);
-    JsonObject *nested = qmp_member_object(args, "file");
+    json_t *nested = qmp_member_object(args, "file");
     const char *file = qmp_member_string(nested ? nested : args, "filename", NULL);
     bool readonly = qmp_member_bool(args, "read-only", false);
     struct drive_node *n = NULL;

@@ -20,34 +20,34 @@ QMP_COMMAND(cmd_screendump)
         return fail(error, fd == -ENODEV ? "this guest has no display (vga none)"
                                          : "no memory for the picture");
     }
-    JsonObject *o = json_object_new();
-    json_object_set_int_member(o, "width", s.width);
-    json_object_set_int_member(o, "height", s.height);
-    json_object_set_int_member(o, "stride", (gint64)s.width * 4);
+    json_t *o = json_object();
+    json_object_set_new(o, "width", json_integer(s.width));
+    json_object_set_new(o, "height", json_integer(s.height));
+    json_object_set_new(o, "stride", json_integer((gint64)s.width * 4));
     out->fd[out->n++] = fd;
     out->close = true;
-    return node_object(o);
+    return o;
 }
 
 QMP_COMMAND(cmd_screen_text)
 {
     struct monitor *mon = opaque;
     g_autofree char *text = g_malloc(VGA_TEXT_SIZE);
-    JsonArray *rows = json_array_new();
+    json_t *rows = json_array();
 
     if (machine_screen_text(mon->machine, text, VGA_TEXT_SIZE) >= 0) {
         g_auto(GStrv) line = g_strsplit(text, "\n", -1);
 
         for (unsigned i = 0; line[i] && (line[i + 1] || line[i][0]); i++) {
-            json_array_add_string_element(rows, line[i]);
+            json_array_append_new(rows, qmp_string(line[i]));
         }
     }
-    return node_array(rows);
+    return rows;
 }
 
 /* --- keys --- */
 
-static bool key_value(JsonObject *key, unsigned *code)
+static bool key_value(json_t *key, unsigned *code)
 {
     const char *type = qmp_member_string(key, "type", "");
 
@@ -61,17 +61,17 @@ static bool key_value(JsonObject *key, unsigned *code)
 QMP_COMMAND(cmd_send_key)
 {
     struct monitor *mon = opaque;
-    JsonArray *keys = qmp_member_array(args, "keys");
+    json_t *keys = qmp_member_array(args, "keys");
     unsigned code[MAX_KEYS];
-    unsigned n = keys ? json_array_get_length(keys) : 0;
+    unsigned n = keys ? json_array_size(keys) : 0;
 
     if (n == 0 || n > MAX_KEYS) {
         return fail(error, "keys: give an array of 1 to 16 keys");
     }
     for (unsigned i = 0; i < n; i++) {
-        JsonNode *k = json_array_get_element(keys, i);
+        json_t *k = json_array_get(keys, i);
 
-        if (!JSON_NODE_HOLDS_OBJECT(k) || !key_value(json_node_get_object(k), &code[i])) {
+        if (!json_is_object(k) || !key_value(k, &code[i])) {
             return fail(error,
                         "keys: each is {\"type\": \"qcode\", \"data\": NAME} with a known NAME");
         }
@@ -88,11 +88,11 @@ QMP_COMMAND(cmd_send_key)
 /* --- events --- */
 
 /* One event of input-send-event; false when it is not understood. */
-static bool input_event(struct monitor *mon, JsonObject *event)
+static bool input_event(struct monitor *mon, json_t *event)
 {
     const char *type = qmp_member_string(event, "type", "");
-    JsonObject *data = qmp_member_object(event, "data");
-    JsonObject *key = qmp_member_object(data, "key");
+    json_t *data = qmp_member_object(event, "data");
+    json_t *key = qmp_member_object(data, "key");
     unsigned code;
 
     if (!data) {
@@ -124,15 +124,15 @@ static bool input_event(struct monitor *mon, JsonObject *event)
 QMP_COMMAND(cmd_input_send_event)
 {
     struct monitor *mon = opaque;
-    JsonArray *events = qmp_member_array(args, "events");
+    json_t *events = qmp_member_array(args, "events");
 
     if (!events) {
         return fail(error, "events: give an array of events");
     }
-    for (unsigned i = 0; i < json_array_get_length(events); i++) {
-        JsonNode *e = json_array_get_element(events, i);
+    for (unsigned i = 0; i < json_array_size(events); i++) {
+        json_t *e = json_array_get(events, i);
 
-        if (!JSON_NODE_HOLDS_OBJECT(e) || !input_event(mon, json_node_get_object(e))) {
+        if (!json_is_object(e) || !input_event(mon, e)) {
             return fail(error, "events: unknown event; use key, rel and btn");
         }
     }

@@ -3,8 +3,6 @@
 #ifndef CLEAVE_DM_QMP_INT_H
 #define CLEAVE_DM_QMP_INT_H
 
-#include <gio/gio.h>
-
 #include "machine.h"
 #include "monitor.h"
 #include "qmp.h"
@@ -30,8 +28,8 @@ struct monitor {
 
 /* A handler's parameters; `opaque` is the monitor. */
 #define QMP_COMMAND(name)                                                                          \
-    static JsonNode *name(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out, \
-                          GError **error)
+    static json_t *name(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,       \
+                        GError **error)
 
 /* Each ends with a NULL name. */
 extern const struct qmp_command qmp_run_commands[];
@@ -43,14 +41,10 @@ extern const struct qmp_command qmp_save_commands[];
 extern const struct qmp_command qmp_xen_commands[];
 extern const struct qmp_command hmp_commands[];
 
-JsonNode *node_object(JsonObject *o);
-JsonNode *node_array(JsonArray *a);
-JsonNode *node_string(const char *text);
-
 /* The error that QMP clients get; always NULL, so that a handler can return it. */
-JsonNode *fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+json_t *fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* query-block's answer, for others that list drives. */
-JsonArray *block_list(struct monitor *mon);
+json_t *block_list(struct monitor *mon);
 
 #endif

@@ -14,129 +14,129 @@
 
 QMP_COMMAND(cmd_query_version)
 {
-    JsonObject *o = json_object_new();
-    JsonObject *q = json_object_new();
+    json_t *o = json_object();
+    json_t *q = json_object();
 
-    json_object_set_int_member(q, "major", QEMU_MAJOR);
-    json_object_set_int_member(q, "minor", QEMU_MINOR);
-    json_object_set_int_member(q, "micro", 0);
-    json_object_set_object_member(o, "qemu", q);
-    json_object_set_string_member(o, "package", "cleave-dm " CLEAVE_VERSION);
-    return node_object(o);
+    json_object_set_new(q, "major", json_integer(QEMU_MAJOR));
+    json_object_set_new(q, "minor", json_integer(QEMU_MINOR));
+    json_object_set_new(q, "micro", json_integer(0));
+    json_object_set_new(o, "qemu", q);
+    json_object_set_new(o, "package", qmp_string("cleave-dm " CLEAVE_VERSION));
+    return o;
 }
 
 QMP_COMMAND(cmd_query_name)
 {
     struct monitor *mon = opaque;
-    JsonObject *o = json_object_new();
+    json_t *o = json_object();
 
     if (mon->machine->o->name) {
-        json_object_set_string_member(o, "name", mon->machine->o->name);
+        json_object_set_new(o, "name", qmp_string(mon->machine->o->name));
     }
-    return node_object(o);
+    return o;
 }
 
 QMP_COMMAND(cmd_query_uuid)
 {
     struct monitor *mon = opaque;
     const uint8_t *u = mon->machine->o->uuid;
-    JsonObject *o = json_object_new();
+    json_t *o = json_object();
     g_autoptr(GString) text = g_string_new(NULL);
 
     for (unsigned i = 0; i < 16; i++) {
         g_string_append_printf(text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
                                u[i]);
     }
-    json_object_set_string_member(o, "UUID", text->str);
-    return node_object(o);
+    json_object_set_new(o, "UUID", qmp_string(text->str));
+    return o;
 }
 
 /* The device model never touches /dev/kvm. */
 QMP_COMMAND(cmd_query_kvm)
 {
-    JsonObject *o = json_object_new();
+    json_t *o = json_object();
 
-    json_object_set_boolean_member(o, "enabled", FALSE);
-    json_object_set_boolean_member(o, "present", FALSE);
-    return node_object(o);
+    json_object_set_new(o, "enabled", json_false());
+    json_object_set_new(o, "present", json_false());
+    return o;
 }
 
 QMP_COMMAND(cmd_query_target)
 {
     struct monitor *mon = opaque;
-    JsonObject *o = json_object_new();
+    json_t *o = json_object();
 
-    json_object_set_string_member(o, "arch", mon->machine->o->arch_i386 ? "i386" : "x86_64");
-    return node_object(o);
+    json_object_set_new(o, "arch", qmp_string(mon->machine->o->arch_i386 ? "i386" : "x86_64"));
+    return o;
 }
 
 QMP_COMMAND(cmd_query_current_machine)
 {
-    JsonObject *o = json_object_new();
+    json_t *o = json_object();
 
-    json_object_set_boolean_member(o, "wakeup-suspend-support", FALSE);
-    return node_object(o);
+    json_object_set_new(o, "wakeup-suspend-support", json_false());
+    return o;
 }
 
 QMP_COMMAND(cmd_query_memory_size_summary)
 {
     struct monitor *mon = opaque;
-    JsonObject *o = json_object_new();
+    json_t *o = json_object();
 
-    json_object_set_int_member(o, "base-memory", (gint64)mon->machine->o->memory_mib * MIB);
-    json_object_set_int_member(o, "plugged-memory", 0);
-    return node_object(o);
+    json_object_set_new(o, "base-memory", json_integer((gint64)mon->machine->o->memory_mib * MIB));
+    json_object_set_new(o, "plugged-memory", json_integer(0));
+    return o;
 }
 
 QMP_COMMAND(cmd_query_vnc)
 {
-    JsonObject *o = json_object_new();
+    json_t *o = json_object();
 
-    json_object_set_boolean_member(o, "enabled", FALSE);
-    return node_object(o);
+    json_object_set_new(o, "enabled", json_false());
+    return o;
 }
 
 QMP_COMMAND(cmd_query_chardev)
 {
     struct monitor *mon = opaque;
     const struct dm_options *o = mon->machine->o;
-    JsonArray *a = json_array_new();
+    json_t *a = json_array();
 
     for (unsigned i = 0; i < o->nchardevs; i++) {
-        JsonObject *c = json_object_new();
+        json_t *c = json_object();
 
-        json_object_set_string_member(c, "label", o->chardev[i].id);
-        json_object_set_string_member(c, "filename", o->chardev[i].filename);
-        json_object_set_boolean_member(c, "frontend-open", o->chardev[i].used);
-        json_array_add_object_element(a, c);
+        json_object_set_new(c, "label", qmp_string(o->chardev[i].id));
+        json_object_set_new(c, "filename", qmp_string(o->chardev[i].filename));
+        json_object_set_new(c, "frontend-open", json_boolean(o->chardev[i].used));
+        json_array_append_new(a, c);
     }
-    return node_array(a);
+    return a;
 }
 
 QMP_COMMAND(cmd_query_cpus_fast)
 {
     struct monitor *mon = opaque;
     const struct dm_options *o = mon->machine->o;
-    JsonArray *a = json_array_new();
+    json_t *a = json_array();
 
     unsigned vcpus = mon->machine->pc.pm.config.vcpus; /* those added later, too */
 
     for (unsigned i = 0; i < (vcpus ? vcpus : o->vcpus); i++) {
-        JsonObject *c = json_object_new();
-        JsonObject *props = json_object_new();
+        json_t *c = json_object();
+        json_t *props = json_object();
         g_autofree char *path = g_strdup_printf("/machine/unattached/cpu[%u]", i);
 
-        json_object_set_int_member(props, "socket-id", i);
-        json_object_set_int_member(props, "core-id", 0);
-        json_object_set_int_member(props, "thread-id", 0);
-        json_object_set_int_member(c, "cpu-index", i);
-        json_object_set_string_member(c, "qom-path", path);
-        json_object_set_int_member(c, "thread-id", mon->machine->pid);
-        json_object_set_string_member(c, "target", o->arch_i386 ? "i386" : "x86_64");
-        json_object_set_object_member(c, "props", props);
-        json_array_add_object_element(a, c);
+        json_object_set_new(props, "socket-id", json_integer(i));
+        json_object_set_new(props, "core-id", json_integer(0));
+        json_object_set_new(props, "thread-id", json_integer(0));
+        json_object_set_new(c, "cpu-index", json_integer(i));
+        json_object_set_new(c, "qom-path", qmp_string(path));
+        json_object_set_new(c, "thread-id", json_integer(mon->machine->pid));
+        json_object_set_new(c, "target", qmp_string(o->arch_i386 ? "i386" : "x86_64"));
+        json_object_set_new(c, "props", props);
+        json_array_append_new(a, c);
     }
-    return node_array(a);
+    return a;
 }
 
 QMP_COMMAND(cmd_query_machines)
@@ -146,41 +146,41 @@ QMP_COMMAND(cmd_query_machines)
         const char *alias;
         int cpus;
     } table[] = {{"cleave-1", "pc", MAX_VCPUS}, {"none", NULL, 1}};
-    JsonArray *a = json_array_new();
+    json_t *a = json_array();
 
     for (unsigned i = 0; i < G_N_ELEMENTS(table); i++) {
-        JsonObject *m = json_object_new();
+        json_t *m = json_object();
 
-        json_object_set_string_member(m, "name", table[i].name);
-        json_object_set_int_member(m, "cpu-max", table[i].cpus);
-        json_object_set_boolean_member(m, "hotpluggable-cpus", FALSE);
-        json_object_set_boolean_member(m, "numa-mem-supported", FALSE);
-        json_object_set_boolean_member(m, "deprecated", FALSE);
+        json_object_set_new(m, "name", qmp_string(table[i].name));
+        json_object_set_new(m, "cpu-max", json_integer(table[i].cpus));
+        json_object_set_new(m, "hotpluggable-cpus", json_false());
+        json_object_set_new(m, "numa-mem-supported", json_false());
+        json_object_set_new(m, "deprecated", json_false());
         if (table[i].alias) {
-            json_object_set_string_member(m, "alias", table[i].alias);
-            json_object_set_boolean_member(m, "is-default", TRUE);
+            json_object_set_new(m, "alias", qmp_string(table[i].alias));
+            json_object_set_new(m, "is-default", json_true());
         }
-        json_array_add_object_element(a, m);
+        json_array_append_new(a, m);
     }
-    return node_array(a);
+    return a;
 }
 
 QMP_COMMAND(cmd_query_commands)
 {
     struct monitor *mon = opaque;
-    JsonArray *a = json_array_new();
-    JsonObject *first = json_object_new();
+    json_t *a = json_array();
+    json_t *first = json_object();
 
-    json_object_set_string_member(first, "name", "qmp_capabilities");
-    json_array_add_object_element(a, first);
+    json_object_set_new(first, "name", qmp_string("qmp_capabilities"));
+    json_array_append_new(a, first);
     for (unsigned i = 0; i < mon->commands->len; i++) {
-        JsonObject *c = json_object_new();
+        json_t *c = json_object();
 
-        json_object_set_string_member(c, "name",
-                                      g_array_index(mon->commands, struct qmp_command, i).name);
-        json_array_add_object_element(a, c);
+        json_object_set_new(c, "name",
+                            qmp_string(g_array_index(mon->commands, struct qmp_command, i).name));
+        json_array_append_new(a, c);
     }
-    return node_array(a);
+    return a;
 }
 
 /* The lists of settings that words take, for those who ask before they use one. */
@@ -210,35 +210,35 @@ QMP_COMMAND(cmd_query_command_line_options)
         {"run-with", {"chroot", "user"}},
     };
     const char *wanted = qmp_member_string(args, "option", NULL);
-    JsonArray *a = json_array_new();
+    json_t *a = json_array();
 
     for (unsigned i = 0; i < G_N_ELEMENTS(table); i++) {
         if (wanted && strcmp(wanted, table[i].option)) {
             continue;
         }
-        JsonObject *o = json_object_new();
-        JsonArray *p = json_array_new();
+        json_t *o = json_object();
+        json_t *p = json_array();
         for (unsigned k = 0; k < OPTION_PARAMS && table[i].parameters[k]; k++) {
-            JsonObject *param = json_object_new();
+            json_t *param = json_object();
 
-            json_object_set_string_member(param, "name", table[i].parameters[k]);
-            json_object_set_string_member(param, "type", "string");
-            json_array_add_object_element(p, param);
+            json_object_set_new(param, "name", qmp_string(table[i].parameters[k]));
+            json_object_set_new(param, "type", qmp_string("string"));
+            json_array_append_new(p, param);
         }
-        json_object_set_string_member(o, "option", table[i].option);
-        json_object_set_array_member(o, "parameters", p);
-        json_array_add_object_element(a, o);
+        json_object_set_new(o, "option", qmp_string(table[i].option));
+        json_object_set_new(o, "parameters", p);
+        json_array_append_new(a, o);
     }
-    if (wanted && json_array_get_length(a) == 0) {
-        json_array_unref(a);
+    if (wanted && json_array_size(a) == 0) {
+        json_decref(a);
         return fail(error, "invalid option name: %s", wanted);
     }
-    return node_array(a);
+    return a;
 }
 
 QMP_COMMAND(cmd_query_nothing)
 {
-    return node_array(json_array_new());
+    return json_array();
 }
 
 const struct qmp_command qmp_query_commands[] = {

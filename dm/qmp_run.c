@@ -5,12 +5,12 @@
 QMP_COMMAND(cmd_query_status)
 {
     struct monitor *mon = opaque;
-    JsonObject *o = json_object_new();
+    json_t *o = json_object();
 
-    json_object_set_string_member(o, "status", machine_status(mon->machine));
-    json_object_set_boolean_member(o, "running", mon->machine->loop->running);
-    json_object_set_boolean_member(o, "singlestep", FALSE);
-    return node_object(o);
+    json_object_set_new(o, "status", qmp_string(machine_status(mon->machine)));
+    json_object_set_new(o, "running", json_boolean(mon->machine->loop->running));
+    json_object_set_new(o, "singlestep", json_false());
+    return o;
 }
 
 QMP_COMMAND(cmd_cont)
@@ -62,12 +62,12 @@ QMP_COMMAND(cmd_inject_nmi)
 QMP_COMMAND(cmd_quit)
 {
     struct monitor *mon = opaque;
-    JsonObject *data = json_object_new();
+    json_t *data = json_object();
 
     machine_stop(mon->machine);
     machine_flush_disks(mon->machine);
-    json_object_set_boolean_member(data, "guest", FALSE);
-    json_object_set_string_member(data, "reason", "host-qmp-quit");
+    json_object_set_new(data, "guest", json_false());
+    json_object_set_new(data, "reason", qmp_string("host-qmp-quit"));
     monitor_event(mon, "SHUTDOWN", data);
     mon->machine->loop->quit = true;
     return NULL;

@@ -73,30 +73,30 @@ QMP_COMMAND(cmd_save_devices_state)
 
 /* --- CPUs --- */
 
-static JsonObject *cpu_props(unsigned cpu)
+static json_t *cpu_props(unsigned cpu)
 {
-    JsonObject *o = json_object_new();
+    json_t *o = json_object();
 
-    json_object_set_int_member(o, "socket-id", cpu);
-    json_object_set_int_member(o, "core-id", 0);
-    json_object_set_int_member(o, "thread-id", 0);
+    json_object_set_new(o, "socket-id", json_integer(cpu));
+    json_object_set_new(o, "core-id", json_integer(0));
+    json_object_set_new(o, "thread-id", json_integer(0));
     return o;
 }
 
 QMP_COMMAND(cmd_query_hotpluggable_cpus)
 {
     struct monitor *mon = opaque;
-    JsonArray *a = json_array_new();
+    json_t *a = json_array();
 
     for (unsigned i = mon->machine->o->max_vcpus; i-- > 0;) {
-        JsonObject *o = json_object_new();
+        json_t *o = json_object();
 
-        json_object_set_string_member(o, "type", CPU_TYPE);
-        json_object_set_int_member(o, "vcpus-count", 1);
-        json_object_set_object_member(o, "props", cpu_props(i));
-        json_array_add_object_element(a, o);
+        json_object_set_new(o, "type", qmp_string(CPU_TYPE));
+        json_object_set_new(o, "vcpus-count", json_integer(1));
+        json_object_set_new(o, "props", cpu_props(i));
+        json_array_append_new(a, o);
     }
-    return node_array(a);
+    return a;
 }
 
 /* The one device that can be added: the next CPU, which the guest learns by its ACPI tables. */
@@ -124,53 +124,53 @@ QMP_COMMAND(cmd_device_add)
 QMP_COMMAND(cmd_query_blockstats)
 {
     struct monitor *mon = opaque;
-    JsonArray *a = json_array_new();
+    json_t *a = json_array();
     struct drive *d;
 
     for (unsigned i = 0; (d = drives_nth(&mon->machine->drives, i)); i++) {
-        JsonObject *o = json_object_new();
-        JsonObject *s = json_object_new();
+        json_t *o = json_object();
+        json_t *s = json_object();
         struct block_file_stats n = {0};
 
         if (d->file) {
             block_file_stats(d->file, &n);
         }
-        json_object_set_int_member(s, "rd_bytes", (gint64)n.read_bytes);
-        json_object_set_int_member(s, "wr_bytes", (gint64)n.write_bytes);
-        json_object_set_int_member(s, "rd_operations", (gint64)n.reads);
-        json_object_set_int_member(s, "wr_operations", (gint64)n.writes);
-        json_object_set_string_member(o, "device", d->cfg.id ? d->cfg.id : "");
-        json_object_set_object_member(o, "stats", s);
-        json_array_add_object_element(a, o);
+        json_object_set_new(s, "rd_bytes", json_integer((gint64)n.read_bytes));
+        json_object_set_new(s, "wr_bytes", json_integer((gint64)n.write_bytes));
+        json_object_set_new(s, "rd_operations", json_integer((gint64)n.reads));
+        json_object_set_new(s, "wr_operations", json_integer((gint64)n.writes));
+        json_object_set_new(o, "device", qmp_string(d->cfg.id ? d->cfg.id : ""));
+        json_object_set_new(o, "stats", s);
+        json_array_append_new(a, o);
     }
-    return node_array(a);
+    return a;
 }
 
 /* Asked for after pass-through, which is not offered: bus 0 with what has a -device id. */
 QMP_COMMAND(cmd_query_pci)
 {
     struct monitor *mon = opaque;
-    JsonArray *buses = json_array_new();
-    JsonArray *devices = json_array_new();
-    JsonObject *bus = json_object_new();
+    json_t *buses = json_array();
+    json_t *devices = json_array();
+    json_t *bus = json_object();
 
     for (unsigned devfn = 0; devfn < 256; devfn++) {
         const struct pci_function *f = mon->machine->pc.pci.function[devfn];
 
         if (f) {
-            JsonObject *o = json_object_new();
+            json_t *o = json_object();
 
-            json_object_set_int_member(o, "bus", 0);
-            json_object_set_int_member(o, "slot", devfn >> 3);
-            json_object_set_int_member(o, "function", devfn & 7);
-            json_object_set_string_member(o, "qdev_id", "");
-            json_array_add_object_element(devices, o);
+            json_object_set_new(o, "bus", json_integer(0));
+            json_object_set_new(o, "slot", json_integer(devfn >> 3));
+            json_object_set_new(o, "function", json_integer(devfn & 7));
+            json_object_set_new(o, "qdev_id", qmp_string(""));
+            json_array_append_new(devices, o);
         }
     }
-    json_object_set_int_member(bus, "bus", 0);
-    json_object_set_array_member(bus, "devices", devices);
-    json_array_add_object_element(buses, bus);
-    return node_array(buses);
+    json_object_set_new(bus, "bus", json_integer(0));
+    json_object_set_new(bus, "devices", devices);
+    json_array_append_new(buses, bus);
+    return buses;
 }
 
 QMP_COMMAND(cmd_system_wakeup)

@@ -100,39 +100,39 @@ QMP_COMMAND(cmd_list_types)
 {
     const char *implements = qmp_member_string(args, "implements", "object");
     bool abstract = qmp_member_bool(args, "abstract", false);
-    JsonArray *a = json_array_new();
+    json_t *a = json_array();
 
     for (unsigned i = 0; i < G_N_ELEMENTS(types); i++) {
         if (!type_is(&types[i], implements) || (types[i].abstract && !abstract)) {
             continue;
         }
-        JsonObject *o = json_object_new();
-        json_object_set_string_member(o, "name", types[i].name);
+        json_t *o = json_object();
+        json_object_set_new(o, "name", qmp_string(types[i].name));
         if (types[i].parent) {
-            json_object_set_string_member(o, "parent", types[i].parent);
+            json_object_set_new(o, "parent", qmp_string(types[i].parent));
         }
         if (types[i].abstract) {
-            json_object_set_boolean_member(o, "abstract", TRUE);
+            json_object_set_new(o, "abstract", json_true());
         }
-        json_array_add_object_element(a, o);
+        json_array_append_new(a, o);
     }
-    return node_array(a);
+    return a;
 }
 
-static void property_add(JsonArray *a, const char *name, const char *type)
+static void property_add(json_t *a, const char *name, const char *type)
 {
-    JsonObject *o = json_object_new();
+    json_t *o = json_object();
 
-    json_object_set_string_member(o, "name", name);
-    json_object_set_string_member(o, "type", type);
-    json_array_add_object_element(a, o);
+    json_object_set_new(o, "name", qmp_string(name));
+    json_object_set_new(o, "type", qmp_string(type));
+    json_array_append_new(a, o);
 }
 
 QMP_COMMAND(cmd_device_list_properties)
 {
     const char *name = qmp_member_string(args, "typename", "");
     const struct qom_type *t = type_find(name);
-    JsonArray *a;
+    json_t *a;
 
     if (!t || !type_is(t, "device")) {
         qmp_set_error(error, QMP_DEVICE_NOT_FOUND, "Device '%s' not found", name);
@@ -141,11 +141,11 @@ QMP_COMMAND(cmd_device_list_properties)
     if (t->abstract) {
         return fail(error, "Parameter 'typename' expects a non-abstract device type");
     }
-    a = json_array_new();
+    a = json_array();
     for (unsigned i = 0; i < MAX_PROPERTIES && t->property[i].name; i++) {
         property_add(a, t->property[i].name, t->property[i].type);
     }
-    return node_array(a);
+    return a;
 }
 
 /* --- the tree --- */
@@ -269,7 +269,7 @@ static const struct child *tree_find(const GArray *all, const char *path)
     return NULL;
 }
 
-static const struct child *path_arg(const GArray *all, JsonObject *args, GError **error)
+static const struct child *path_arg(const GArray *all, json_t *args, GError **error)
 {
     const char *path = qmp_member_string(args, "path", "");
     const struct child *c = tree_find(all, path);
@@ -298,12 +298,12 @@ QMP_COMMAND(cmd_qom_list)
     g_autoptr(GArray) all = tree(mon->machine);
     const struct child *c = path_arg(all, args, error);
     const struct qom_type *t = c ? type_find(c->type) : NULL;
-    JsonArray *a;
+    json_t *a;
 
     if (!c) {
         return NULL;
     }
-    a = json_array_new();
+    a = json_array();
     property_add(a, "type", "string");
     if (type_is(t, "device")) {
         property_add(a, "realized", "bool");
@@ -323,26 +323,10 @@ QMP_COMMAND(cmd_qom_list)
             property_add(a, name, type);
         }
     }
-    return node_array(a);
+    return a;
 }
 
-static JsonNode *node_bool(bool value)
-{
-    JsonNode *n = json_node_new(JSON_NODE_VALUE);
-
-    json_node_set_boolean(n, value);
-    return n;
-}
-
-static JsonNode *node_int(gint64 value)
-{
-    JsonNode *n = json_node_new(JSON_NODE_VALUE);
-
-    json_node_set_int(n, value);
-    return n;
-}
-
-static JsonNode *drive_property(const struct drive *d, const char *name)
+static json_t *drive_property(const struct drive *d, const char *name)
 {
     const struct {
         const char *name;
@@ -359,48 +343,47 @@ static JsonNode *drive_property(const struct drive *d, const char *name)
 
     for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++) {
         if (!strcmp(name, strings[i].name)) {
-            return node_string(strings[i].text ? strings[i].text : "");
+            return qmp_string(strings[i].text ? strings[i].text : "");
         }
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++) {
         if (!strcmp(name, numbers[i].name)) {
-            return node_int(numbers[i].value);
+            return json_integer(numbers[i].value);
         }
     }
     return NULL;
 }
 
 /* Of properties whose value nobody keeps. */
-static JsonNode *property_default(const struct qom_type *t, const char *name)
+static json_t *property_default(const struct qom_type *t, const char *name)
 {
     for (unsigned i = 0; i < MAX_PROPERTIES && t->property[i].name; i++) {
         if (!strcmp(t->property[i].name, name)) {
-            return g_str_has_prefix(t->property[i].type, "uint") ? node_int(0) : node_string("");
+            return g_str_has_prefix(t->property[i].type, "uint") ? json_integer(0) : qmp_string("");
         }
     }
     return NULL;
 }
 
-static JsonNode *device_property(const struct dm_options *o, const struct child *c,
-                                 const char *name)
+static json_t *device_property(const struct dm_options *o, const struct child *c, const char *name)
 {
     if (!strcmp(name, "realized")) {
-        return node_bool(true);
+        return json_true();
     }
     if (!strcmp(name, "hotplugged") || !strcmp(name, "hotpluggable")) {
-        return node_bool(false);
+        return json_false();
     }
     if (c->drive) {
         return drive_property(c->drive, name);
     }
     if (!strcmp(c->type, "pvpanic") && !strcmp(name, "ioport")) {
-        return node_int(o->pvpanic_port);
+        return json_integer(o->pvpanic_port);
     }
     if (!strcmp(c->type, "pvpanic") && !strcmp(name, "events")) {
-        return node_int(o->pvpanic_events);
+        return json_integer(o->pvpanic_events);
     }
     if (!strcmp(c->type, "isa-debug-exit") && !strcmp(name, "iobase")) {
-        return node_int(o->debug_exit);
+        return json_integer(o->debug_exit);
     }
     return property_default(type_find(c->type), name);
 }
@@ -411,19 +394,19 @@ QMP_COMMAND(cmd_qom_get)
     g_autoptr(GArray) all = tree(mon->machine);
     const struct child *c = path_arg(all, args, error);
     const char *name = qmp_member_string(args, "property", "");
-    JsonNode *n = NULL;
+    json_t *n = NULL;
 
     if (!c) {
         return NULL;
     }
     if (!strcmp(name, "type")) {
-        return node_string(c->type);
+        return qmp_string(c->type);
     }
     for (unsigned i = 0; !n && i < all->len; i++) { /* a child reads as its path */
         const char *path = g_array_index(all, struct child, i).path;
         const char *child = child_name(c->path, path);
 
-        n = child && !strcmp(child, name) ? node_string(path) : NULL;
+        n = child && !strcmp(child, name) ? qmp_string(path) : NULL;
     }
     if (!n && type_is(type_find(c->type), "device")) {
         n = device_property(mon->machine->o, c, name);

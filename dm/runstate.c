@@ -11,20 +11,20 @@
 #include "monitor.h"
 #include "state.h"
 
-static JsonObject *reason_data(bool guest, const char *reason)
+static json_t *reason_data(bool guest, const char *reason)
 {
-    JsonObject *data = json_object_new();
+    json_t *data = json_object();
 
-    json_object_set_boolean_member(data, "guest", guest);
-    json_object_set_string_member(data, "reason", reason);
+    json_object_set_new(data, "guest", json_boolean(guest));
+    json_object_set_new(data, "reason", qmp_string(reason));
     return data;
 }
 
-static JsonObject *action_data(const char *action)
+static json_t *action_data(const char *action)
 {
-    JsonObject *data = json_object_new();
+    json_t *data = json_object();
 
-    json_object_set_string_member(data, "action", action);
+    json_object_set_new(data, "action", qmp_string(action));
     return data;
 }
 
@@ -188,13 +188,13 @@ void runstate_request_failed(void *opaque, const struct drive *d, bool write, in
     static const char *const actions[] = {
         [POLICY_REPORT] = "report", [POLICY_IGNORE] = "ignore", [POLICY_STOP] = "stop"};
     struct machine *m = opaque;
-    JsonObject *data = json_object_new();
+    json_t *data = json_object();
 
-    json_object_set_string_member(data, "device", d->cfg.id);
-    json_object_set_string_member(data, "operation", write ? "write" : "read");
-    json_object_set_string_member(data, "action", actions[action]);
-    json_object_set_boolean_member(data, "nospace", err == ENOSPC);
-    json_object_set_string_member(data, "reason", strerror(err));
+    json_object_set_new(data, "device", qmp_string(d->cfg.id));
+    json_object_set_new(data, "operation", qmp_string(write ? "write" : "read"));
+    json_object_set_new(data, "action", qmp_string(actions[action]));
+    json_object_set_new(data, "nospace", json_boolean(err == ENOSPC));
+    json_object_set_new(data, "reason", qmp_string(strerror(err)));
     monitor_event(m->monitor, "BLOCK_IO_ERROR", data);
     if (action == POLICY_STOP) {
         want_stop(m, "io-error");
@@ -204,12 +204,12 @@ void runstate_request_failed(void *opaque, const struct drive *d, bool write, in
 void runstate_tray_moved(void *opaque, const struct drive *d, bool open)
 {
     struct machine *m = opaque;
-    JsonObject *data = json_object_new();
+    json_t *data = json_object();
     g_autofree char *qdev = drive_qdev(d);
 
-    json_object_set_string_member(data, "device", d->cfg.id);
-    json_object_set_boolean_member(data, "tray-open", open);
-    json_object_set_string_member(data, "id", qdev);
+    json_object_set_new(data, "device", qmp_string(d->cfg.id));
+    json_object_set_new(data, "tray-open", json_boolean(open));
+    json_object_set_new(data, "id", qmp_string(qdev));
     monitor_event(m->monitor, "DEVICE_TRAY_MOVED", data);
 }
 

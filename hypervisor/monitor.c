@@ -32,28 +32,19 @@ static const char *status_name(const struct monitor *m)
     return m->started ? "paused" : "prelaunch";
 }
 
-static JsonNode *node_of(JsonObject *o)
-{
-    JsonNode *n = json_node_alloc();
-
-    json_node_init_object(n, o);
-    json_object_unref(o);
-    return n;
-}
-
-static JsonNode *cmd_status(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                            GError **error)
+static json_t *cmd_status(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                          GError **error)
 {
     struct monitor *m = opaque;
-    JsonObject *o = json_object_new();
+    json_t *o = json_object();
 
-    json_object_set_string_member(o, "status", status_name(m));
-    json_object_set_boolean_member(o, "running", m->hv->run.was_running);
-    return node_of(o);
+    json_object_set_new(o, "status", qmp_string(status_name(m)));
+    json_object_set_new(o, "running", json_boolean(m->hv->run.was_running));
+    return o;
 }
 
-static JsonNode *cmd_cont(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                          GError **error)
+static json_t *cmd_cont(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                        GError **error)
 {
     struct monitor *m = opaque;
 
@@ -63,15 +54,15 @@ static JsonNode *cmd_cont(void *opaque, JsonObject *args, struct qmp_fds *in, st
     return NULL;
 }
 
-static JsonNode *cmd_stop(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                          GError **error)
+static json_t *cmd_stop(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                        GError **error)
 {
     hv_stop(((struct monitor *)opaque)->hv);
     return NULL;
 }
 
-static JsonNode *cmd_reset(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                           GError **error)
+static json_t *cmd_reset(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                         GError **error)
 {
     struct monitor *m = opaque;
     int err = hv_reset(m->hv);
@@ -83,15 +74,15 @@ static JsonNode *cmd_reset(void *opaque, JsonObject *args, struct qmp_fds *in, s
     return NULL;
 }
 
-static JsonNode *cmd_powerdown(void *opaque, JsonObject *args, struct qmp_fds *in,
-                               struct qmp_fds *out, GError **error)
+static json_t *cmd_powerdown(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                             GError **error)
 {
     chips_power_button(((struct monitor *)opaque)->hv);
     return NULL;
 }
 
-static JsonNode *cmd_nmi(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                         GError **error)
+static json_t *cmd_nmi(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                       GError **error)
 {
     struct hv *hv = ((struct monitor *)opaque)->hv;
 
@@ -102,20 +93,20 @@ static JsonNode *cmd_nmi(void *opaque, JsonObject *args, struct qmp_fds *in, str
     return NULL;
 }
 
-static JsonNode *cmd_stats(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                           GError **error)
+static json_t *cmd_stats(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                         GError **error)
 {
     struct hv *hv = ((struct monitor *)opaque)->hv;
-    JsonObject *o = json_object_new();
+    json_t *o = json_object();
 
     out->fd[out->n++] = hv->stats_fd;
-    json_object_set_int_member(o, "size", (gint64)hv->stats_size);
-    json_object_set_int_member(o, "vcpus", hv->nvcpus);
-    return node_of(o);
+    json_object_set_new(o, "size", json_integer((gint64)hv->stats_size));
+    json_object_set_new(o, "vcpus", json_integer(hv->nvcpus));
+    return o;
 }
 
-static JsonNode *cmd_quit(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                          GError **error)
+static json_t *cmd_quit(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                        GError **error)
 {
     ((struct monitor *)opaque)->quit = true;
     return NULL;
@@ -156,10 +147,10 @@ static void tell_shutdown(struct monitor *m)
     hv->run.reason = HV_REASON_NONE;
     memcpy(detail, hv->run.detail, sizeof(detail));
     pthread_mutex_unlock(&hv->run.lock);
-    JsonObject *data = json_object_new();
+    json_t *data = json_object();
 
-    json_object_set_string_member(data, "reason", hv_reason_name(reason));
-    json_object_set_string_member(data, "detail", detail);
+    json_object_set_new(data, "reason", qmp_string(hv_reason_name(reason)));
+    json_object_set_new(data, "detail", qmp_string(detail));
     m->ended = true;
     log_info("guest stopped: %s: %s", hv_reason_name(reason), detail);
     qmp_event(m->qmp, "SHUTDOWN", data);

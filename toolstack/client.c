@@ -63,11 +63,11 @@ struct qmp *client_connect(const char *name)
     return q;
 }
 
-JsonNode *client_call(struct qmp *q, const char *name, const char *command, JsonObject *args,
-                      struct qmp_fds *received)
+json_t *client_call(struct qmp *q, const char *name, const char *command, json_t *args,
+                    struct qmp_fds *received)
 {
     GError *error = NULL;
-    JsonNode *n = qmp_call(q, command, args, NULL, received, CALL_MS, &error);
+    json_t *n = qmp_call(q, command, args, NULL, received, CALL_MS, &error);
     if (!n) {
         log_error("%s: %s: %s", name, command, error->message);
         exit(1);

@@ -10,8 +10,8 @@ struct qmp *client_connect(const char *name);
 /* The same for `cleave list`: NULL when nobody is there. */
 struct qmp *client_try(const char *name);
 /* Like qmp_call(); one line and status 1 when it fails. Consumes args, free the result. */
-JsonNode *client_call(struct qmp *q, const char *name, const char *command, JsonObject *args,
-                      struct qmp_fds *received);
+json_t *client_call(struct qmp *q, const char *name, const char *command, json_t *args,
+                    struct qmp_fds *received);
 /* Checks the number of arguments: `usage` is what follows "cleave". */
 void client_usage(int argc, int min, int max, char **argv, const char *usage);
 

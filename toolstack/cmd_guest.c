@@ -22,7 +22,7 @@ static int simple(int argc, char **argv, const char *usage, const char *command)
 {
     client_usage(argc, 1, 1, argv, usage);
     struct qmp *q = client_connect(argv[1]);
-    json_node_unref(client_call(q, argv[1], command, NULL, NULL));
+    json_decref(client_call(q, argv[1], command, NULL, NULL));
     qmp_free(q);
     return 0;
 }
@@ -52,7 +52,7 @@ int cmd_destroy(int argc, char **argv)
 {
     client_usage(argc, 1, 1, argv, "destroy NAME");
     struct qmp *q = client_connect(argv[1]);
-    json_node_unref(client_call(q, argv[1], "quit", NULL, NULL));
+    json_decref(client_call(q, argv[1], "quit", NULL, NULL));
     struct pollfd p = {qmp_fd(q), POLLIN, 0};
     gint64 end = g_get_monotonic_time() + DESTROY_MS * 1000ll;
     bool there = true;
@@ -72,13 +72,13 @@ int cmd_screenshot(int argc, char **argv)
     client_usage(argc, 2, 2, argv, "screenshot NAME FILE.png");
     struct qmp *q = client_connect(argv[1]);
     struct qmp_fds fds;
-    JsonNode *n = client_call(q, argv[1], "screendump", NULL, &fds);
+    json_t *n = client_call(q, argv[1], "screendump", NULL, &fds);
     GError *error = NULL;
     bool good = picture_save(argv[2], n, fds.n > 0 ? fds.fd[0] : -1, &error);
     if (!good) {
         log_error("screenshot: %s", error->message);
     }
-    json_node_unref(n);
+    json_decref(n);
     qmp_free(q);
     return good ? 0 : 1;
 }
@@ -87,7 +87,7 @@ int cmd_screenshot(int argc, char **argv)
 int cmd_sendkey(int argc, char **argv)
 {
     client_usage(argc, 2, 1000, argv, "sendkey NAME KEYS...");
-    JsonArray **keys = g_new0(JsonArray *, (gsize)argc);
+    json_t **keys = g_new0(json_t *, (gsize)argc);
     for (int i = 2; i < argc; i++) {
         g_autofree char *wrong = NULL;
         keys[i] = keys_parse(argv[i], &wrong);
@@ -98,10 +98,10 @@ int cmd_sendkey(int argc, char **argv)
     }
     struct qmp *q = client_connect(argv[1]);
     for (int i = 2; i < argc; i++) {
-        JsonObject *args = json_object_new();
-        json_object_set_array_member(args, "keys", keys[i]);
-        json_object_set_int_member(args, "hold-time", HOLD_MS);
-        json_node_unref(client_call(q, argv[1], "send-key", args, NULL));
+        json_t *args = json_object();
+        json_object_set_new(args, "keys", keys[i]);
+        json_object_set_new(args, "hold-time", json_integer(HOLD_MS));
+        json_decref(client_call(q, argv[1], "send-key", args, NULL));
         g_usleep((HOLD_MS + GAP_MS) * 1000);
     }
     g_free(keys);
@@ -117,18 +117,15 @@ static int compare_names(const void *a, const void *b)
 static void list_one(const char *name)
 {
     struct qmp *q = client_try(name);
-    JsonNode *n = q ? qmp_call(q, "query-status", NULL, NULL, NULL, 2000, NULL) : NULL;
-    if (n && JSON_NODE_HOLDS_OBJECT(n)) {
-        JsonObject *o = json_node_get_object(n);
-        printf("%-24s %-9s %8ld %7ld %6ld\n", name,
-               json_object_get_string_member_with_default(o, "status", "?"),
-               (long)json_object_get_int_member_with_default(o, "pid", 0),
-               (long)json_object_get_int_member_with_default(o, "memory", 0),
-               (long)json_object_get_int_member_with_default(o, "vcpus", 0));
+    json_t *n = q ? qmp_call(q, "query-status", NULL, NULL, NULL, 2000, NULL) : NULL;
+    if (n) {
+        printf("%-24s %-9s %8ld %7ld %6ld\n", name, qmp_member_string(n, "status", "?"),
+               (long)qmp_member_int(n, "pid", 0), (long)qmp_member_int(n, "memory", 0),
+               (long)qmp_member_int(n, "vcpus", 0));
     } else if (q) {
         printf("%-24s %-9s\n", name, "busy");
     }
-    g_clear_pointer(&n, json_node_unref);
+    g_clear_pointer(&n, json_decref);
     qmp_free(q);
 }
 

@@ -27,7 +27,7 @@ int cmd_stats(int argc, char **argv)
     }
     struct qmp *q = client_connect(name);
     struct qmp_fds fds;
-    json_node_unref(client_call(q, name, "query-stats", NULL, &fds));
+    json_decref(client_call(q, name, "query-stats", NULL, &fds));
     GError *error = NULL;
     struct stats_page *s = stats_read(fds.n > 0 ? fds.fd[0] : -1, &error);
     if (!s) {

@@ -5,8 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <gio/gio.h>
-
 #include "log.h"
 #include "monitor.h"
 
@@ -17,35 +15,32 @@ static const char *status_name(const struct guest *g)
     return g->ending.over ? "shutdown" : g->running ? "running" : "paused";
 }
 
-static JsonNode *do_status(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                           GError **error)
+static json_t *do_status(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                         GError **error)
 {
     struct guest *g = opaque;
-    JsonObject *o = json_object_new();
-    json_object_set_string_member(o, "name", g->name);
-    json_object_set_string_member(o, "status", status_name(g));
-    json_object_set_boolean_member(o, "running", g->running);
-    json_object_set_int_member(o, "pid", getpid());
-    json_object_set_int_member(o, "hv-pid", g->hv.pid);
-    json_object_set_int_member(o, "dm-pid", g->dm.pid);
-    json_object_set_int_member(o, "memory", (gint64)g->o.memory_mib);
-    json_object_set_int_member(o, "vcpus", (gint64)g->o.vcpus);
-    JsonNode *n = json_node_alloc();
-    json_node_init_object(n, o);
-    json_object_unref(o);
-    return n;
+    json_t *o = json_object();
+    json_object_set_new(o, "name", qmp_string(g->name));
+    json_object_set_new(o, "status", qmp_string(status_name(g)));
+    json_object_set_new(o, "running", json_boolean(g->running));
+    json_object_set_new(o, "pid", json_integer(getpid()));
+    json_object_set_new(o, "hv-pid", json_integer(g->hv.pid));
+    json_object_set_new(o, "dm-pid", json_integer(g->dm.pid));
+    json_object_set_new(o, "memory", json_integer((gint64)g->o.memory_mib));
+    json_object_set_new(o, "vcpus", json_integer((gint64)g->o.vcpus));
+    return o;
 }
 
-static JsonNode *do_stop(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                         GError **error)
+static json_t *do_stop(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                       GError **error)
 {
     struct guest *g = opaque;
     g->paused = guest_stop(g, error);
     return NULL;
 }
 
-static JsonNode *do_cont(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                         GError **error)
+static json_t *do_cont(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                       GError **error)
 {
     struct guest *g = opaque;
     if (guest_cont(g, error)) {
@@ -54,8 +49,8 @@ static JsonNode *do_cont(void *opaque, JsonObject *args, struct qmp_fds *in, str
     return NULL;
 }
 
-static JsonNode *do_reset(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                          GError **error)
+static json_t *do_reset(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                        GError **error)
 {
     struct guest *g = opaque;
     if (!g->running || guest_stop(g, error)) {
@@ -64,8 +59,8 @@ static JsonNode *do_reset(void *opaque, JsonObject *args, struct qmp_fds *in, st
     return NULL;
 }
 
-static JsonNode *do_quit(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                         GError **error)
+static json_t *do_quit(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                       GError **error)
 {
     struct guest *g = opaque;
     guest_end(g, STATUS_KILLED, "guest %s was destroyed", g->name);
@@ -73,18 +68,18 @@ static JsonNode *do_quit(void *opaque, JsonObject *args, struct qmp_fds *in, str
 }
 
 /* Passes a command on, with its arguments, and the answer back, with its descriptors. */
-static JsonNode *forward(struct half *h, const char *command, JsonObject *args, struct qmp_fds *in,
-                         struct qmp_fds *out, GError **error)
+static json_t *forward(struct half *h, const char *command, json_t *args, struct qmp_fds *in,
+                       struct qmp_fds *out, GError **error)
 {
-    args = args ? json_object_ref(args) : NULL;
-    JsonNode *n = qmp_call(h->qmp, command, args, in, out, CALL_MS, error);
+    args = args ? json_incref(args) : NULL;
+    json_t *n = qmp_call(h->qmp, command, args, in, out, CALL_MS, error);
     out->close = true;
     return n;
 }
 
 #define FORWARD(function, half, command)                                                           \
-    static JsonNode *function(void *opaque, JsonObject *args, struct qmp_fds *in,                  \
-                              struct qmp_fds *out, GError **error)                                 \
+    static json_t *function(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,   \
+                            GError **error)                                                        \
     {                                                                                              \
         struct guest *g = opaque;                                                                  \
         return forward(&g->half, command, args, in, out, error);                                   \

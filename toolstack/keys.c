@@ -45,30 +45,30 @@ static const char *key_find(const char *text)
 }
 
 /* False: no such key. */
-static bool key_add(JsonArray *keys, const char *text)
+static bool key_add(json_t *keys, const char *text)
 {
     g_autofree char *lower = g_ascii_strdown(text, -1);
     const char *name = key_find(lower);
     if (!name) {
         return false;
     }
-    JsonObject *key = json_object_new();
-    json_object_set_string_member(key, "type", "qcode");
-    json_object_set_string_member(key, "data", name);
-    json_array_add_object_element(keys, key);
+    json_t *key = json_object();
+    json_object_set_new(key, "type", qmp_string("qcode"));
+    json_object_set_new(key, "data", qmp_string(name));
+    json_array_append_new(keys, key);
     return true;
 }
 
-JsonArray *keys_parse(const char *text, char **wrong)
+json_t *keys_parse(const char *text, char **wrong)
 {
     const char *const minus[] = {"-", NULL};
     g_auto(GStrv) parts =
         strcmp(text, "-") == 0 ? g_strdupv((char **)minus) : g_strsplit(text, "-", MAX_KEYS + 1);
-    JsonArray *keys = json_array_new();
+    json_t *keys = json_array();
     for (unsigned i = 0; parts[i] || i == 0; i++) {
         if (!parts[i] || i == MAX_KEYS || !key_add(keys, parts[i])) {
             *wrong = g_strdup(parts[i] ? parts[i] : "");
-            json_array_unref(keys);
+            json_decref(keys);
             return NULL;
         }
     }

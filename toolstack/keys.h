@@ -3,12 +3,12 @@
 #ifndef CLEAVE_TOOLSTACK_KEYS_H
 #define CLEAVE_TOOLSTACK_KEYS_H
 
-#include <json-glib/json-glib.h>
+#include "qmp.h"
 
 /*
  * "ctrl-alt-delete" to send-key's "keys": [{"type": "qcode", "data": "ctrl"}, ...]. NULL with
  * *wrong (free it) the name that no key has. A single '-' is "minus".
  */
-JsonArray *keys_parse(const char *text, char **wrong);
+json_t *keys_parse(const char *text, char **wrong);
 
 #endif

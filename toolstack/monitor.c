@@ -15,8 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <gio/gio.h>
-
 #include "control.h"
 #include "disks.h"
 #include "log.h"
@@ -79,17 +77,17 @@ void guest_end(struct guest *g, int status, const char *fmt, ...)
 
 static bool call(struct half *h, const char *command, GError **error)
 {
-    JsonNode *n = NULL;
+    json_t *n = NULL;
     if (h->qmp) {
         n = qmp_call(h->qmp, command, NULL, NULL, NULL, CALL_MS, error);
     } else {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_CLOSED, "the connection was closed");
+        qmp_set_error(error, QMP_GENERIC_ERROR, "the connection was closed");
     }
     if (!n) {
         g_prefix_error(error, "%s: %s: ", h->program, command);
         return false;
     }
-    json_node_unref(n);
+    json_decref(n);
     return true;
 }
 
@@ -118,14 +116,6 @@ bool guest_reset(struct guest *g, GError **error)
 }
 
 /* What the halves tell. Only noted here, since it may come in the middle of a command. */
-
-static const char *member_text(JsonObject *o, const char *name)
-{
-    JsonNode *n = json_object_get_member(o, name);
-    return n && JSON_NODE_HOLDS_VALUE(n) && json_node_get_value_type(n) == G_TYPE_STRING
-               ? json_node_get_string(n)
-               : "";
-}
 
 static void dm_gone(struct guest *g)
 {
@@ -160,20 +150,20 @@ static void shutdown_handle(struct guest *g, const char *reason, const char *det
     }
 }
 
-static void hv_event(void *opaque, const char *event, JsonObject *data)
+static void hv_event(void *opaque, const char *event, json_t *data)
 {
     if (strcmp(event, "SHUTDOWN") == 0) {
-        shutdown_handle(opaque, member_text(data, "reason"), member_text(data, "detail"));
+        shutdown_handle(opaque, qmp_member_string(data, "reason", ""),
+                        qmp_member_string(data, "detail", ""));
     }
 }
 
-static void dm_event(void *opaque, const char *event, JsonObject *data)
+static void dm_event(void *opaque, const char *event, json_t *data)
 {
     struct guest *g = opaque;
-    JsonNode *n = json_object_get_member(data, "value");
-    if (strcmp(event, "DEBUG_EXIT") == 0 && n && JSON_NODE_HOLDS_VALUE(n) &&
-        json_node_get_value_type(n) == G_TYPE_INT64) {
-        g->debug_value = (int)(json_node_get_int(n) & 0xffffffff) & 0x7fffffff;
+    json_t *n = json_object_get(data, "value");
+    if (strcmp(event, "DEBUG_EXIT") == 0 && json_is_integer(n)) {
+        g->debug_value = (int)(json_integer_value(n) & 0xffffffff) & 0x7fffffff;
     }
 }
 
@@ -234,15 +224,15 @@ static bool half_up(struct guest *g, struct half *h, gint64 deadline)
 {
     while (half_connect(g, h, deadline)) {
         GError *error = NULL;
-        JsonNode *n = NULL;
+        json_t *n = NULL;
         do {
             g_clear_error(&error);
             n = qmp_call(h->qmp, "query-status", NULL, NULL, NULL, START_STEP, &error);
-        } while (!n && g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) &&
+        } while (!n && g_error_matches(error, qmp_error(), QMP_TIMED_OUT) &&
                  g_get_monotonic_time() < deadline && !half_reap(&g->hv) && !half_reap(&g->dm));
         g_clear_error(&error);
         if (n) {
-            json_node_unref(n);
+            json_decref(n);
         }
         return n != NULL;
     }
@@ -481,17 +471,17 @@ static void screenshot(struct guest *g)
 {
     GError *error = NULL;
     struct qmp_fds fds = {.n = 0};
-    JsonNode *n = NULL;
+    json_t *n = NULL;
     if (g->dm.qmp && !half_reap(&g->dm)) {
         n = qmp_call(g->dm.qmp, "screendump", NULL, NULL, &fds, CALL_MS, &error);
     } else {
-        g_set_error(&error, G_IO_ERROR, G_IO_ERROR_CLOSED, "cleave-dm is gone");
+        qmp_set_error(&error, QMP_GENERIC_ERROR, "cleave-dm is gone");
     }
     if (!n || !picture_save(g->o.screenshot, n, fds.n > 0 ? fds.fd[0] : -1, &error)) {
         guest_say(g, "--screenshot %s: not written: %s", g->o.screenshot, error->message);
     }
     g_clear_error(&error);
-    g_clear_pointer(&n, json_node_unref);
+    g_clear_pointer(&n, json_decref);
     for (unsigned i = 0; i < fds.n; i++) {
         close(fds.fd[i]);
     }
@@ -502,9 +492,9 @@ static void half_quit(struct guest *g, struct half *h, int ms)
 {
     if (h->qmp && !half_reap(h)) {
         GError *error = NULL;
-        JsonNode *n = qmp_call(h->qmp, "quit", NULL, NULL, NULL, ms, &error);
+        json_t *n = qmp_call(h->qmp, "quit", NULL, NULL, NULL, ms, &error);
         g_clear_error(&error);
-        g_clear_pointer(&n, json_node_unref);
+        g_clear_pointer(&n, json_decref);
         if (!half_wait(g, h, ms)) {
             guest_say(g, "%s did not end when asked; it was killed", h->program);
         }

@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <gio/gio.h>
 #include <png.h>
 
 #define MAX_SIDE 16384
@@ -25,23 +24,14 @@ struct picture {
     int fd;
 };
 
-static gint64 member_int(JsonObject *o, const char *name)
+static bool picture_parse(struct picture *p, json_t *reply, int fd)
 {
-    JsonNode *n = json_object_get_member(o, name);
-    return n && JSON_NODE_HOLDS_VALUE(n) && json_node_get_value_type(n) == G_TYPE_INT64
-               ? json_node_get_int(n)
-               : -1;
-}
-
-static bool picture_parse(struct picture *p, JsonNode *reply, int fd)
-{
-    if (fd < 0 || !reply || !JSON_NODE_HOLDS_OBJECT(reply)) {
+    if (fd < 0) {
         return false;
     }
-    JsonObject *o = json_node_get_object(reply);
-    gint64 width = member_int(o, "width");
-    gint64 height = member_int(o, "height");
-    gint64 stride = member_int(o, "stride");
+    gint64 width = qmp_member_int(reply, "width", -1);
+    gint64 height = qmp_member_int(reply, "height", -1);
+    gint64 stride = qmp_member_int(reply, "stride", -1);
     if (width < 1 || width > MAX_SIDE || height < 1 || height > MAX_SIDE || stride < width * 4 ||
         stride > MAX_SIDE * 16) {
         return false;
@@ -115,24 +105,24 @@ static FILE *temporary_open(char *path)
     return file;
 }
 
-bool picture_save(const char *path, JsonNode *reply, int fd, GError **error)
+bool picture_save(const char *path, json_t *reply, int fd, GError **error)
 {
     struct picture p;
     if (!picture_parse(&p, reply, fd)) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "the device model sent no picture");
+        qmp_set_error(error, QMP_GENERIC_ERROR, "the device model sent no picture");
         return false;
     }
     g_autofree char *temporary = g_strdup_printf("%s.XXXXXX", path);
     FILE *file = temporary_open(temporary);
     if (!file) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s: %s", path, strerror(errno));
+        qmp_set_error(error, QMP_GENERIC_ERROR, "%s: %s", path, strerror(errno));
         return false;
     }
     errno = EIO;
     bool good = picture_write(&p, file);
     good = fclose(file) == 0 && good;
     if (!good || rename(temporary, path) < 0) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s: %s", path, strerror(errno));
+        qmp_set_error(error, QMP_GENERIC_ERROR, "%s: %s", path, strerror(errno));
         unlink(temporary);
         return false;
     }

@@ -11,6 +11,6 @@
  * `reply` is screendump's ({"width", "height", "stride"}, XRGB8888) and `fd` its memfd. Neither is
  * trusted. The file appears complete or not at all. False with *error set.
  */
-bool picture_save(const char *path, JsonNode *reply, int fd, GError **error);
+bool picture_save(const char *path, json_t *reply, int fd, GError **error);
 
 #endif

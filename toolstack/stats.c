@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <gio/gio.h>
-#include <json-glib/json-glib.h>
+#include "qmp.h"
 
 #define MAX_VCPUS 32u
 #define IN_USE    (1ull << 63)
@@ -69,14 +68,13 @@ struct stats_page *stats_read(int fd, GError **error)
     struct stats_page head;
     if (fd < 0 || !read_all(fd, &head, sizeof(head)) || head.magic != STATS_MAGIC ||
         head.version != STATS_VERSION || head.nvcpus > MAX_VCPUS) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
-                    "the core sent no counters of this version");
+        qmp_set_error(error, QMP_GENERIC_ERROR, "the core sent no counters of this version");
         return NULL;
     }
     size_t size = sizeof(head) + head.nvcpus * sizeof(struct stats_vcpu);
     struct stats_page *s = g_malloc0(size);
     if (!read_all(fd, s, size)) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "the counters are cut off");
+        qmp_set_error(error, QMP_GENERIC_ERROR, "the counters are cut off");
         g_clear_pointer(&s, g_free);
     } else {
         s->nvcpus = head.nvcpus;
@@ -208,72 +206,50 @@ void stats_print(const struct stats_page *s, const char *name)
     g_free(t);
 }
 
-static void kinds_json(JsonBuilder *b, const char *title, const char *const *names,
-                       const uint64_t *v, unsigned n)
+static json_t *kinds_json(const char *const *names, const uint64_t *v, unsigned n)
 {
-    json_builder_set_member_name(b, title);
-    json_builder_begin_object(b);
+    json_t *o = json_object();
     for (unsigned i = 0; i < n; i++) {
-        json_builder_set_member_name(b, names[i]);
-        json_builder_add_int_value(b, (gint64)v[i]);
+        json_object_set_new(o, names[i], json_integer((json_int_t)v[i]));
     }
-    json_builder_end_object(b);
+    return o;
 }
 
-static void ports_json(JsonBuilder *b, const struct sums *t)
+static json_t *ports_json(const struct sums *t)
 {
-    json_builder_set_member_name(b, "ports");
-    json_builder_begin_array(b);
+    json_t *a = json_array();
     for (unsigned i = 0; i < t->ports; i++) {
-        json_builder_begin_object(b);
-        json_builder_set_member_name(b, "port");
-        json_builder_add_int_value(b, t->port[i].port > 0xffff ? -1 : (gint64)t->port[i].port);
-        json_builder_set_member_name(b, "count");
-        json_builder_add_int_value(b, (gint64)t->port[i].count);
-        json_builder_end_object(b);
+        json_int_t port = t->port[i].port > 0xffff ? -1 : (json_int_t)t->port[i].port;
+        json_array_append_new(
+            a, json_pack("{s:I, s:I}", "port", port, "count", (json_int_t)t->port[i].count));
     }
-    json_builder_end_array(b);
+    return a;
 }
 
-static void latency_json(JsonBuilder *b, const struct sums *t)
+static json_t *latency_json(const struct sums *t)
 {
-    json_builder_set_member_name(b, "latency");
-    json_builder_begin_array(b);
+    json_t *a = json_array();
     for (unsigned i = 0; i < STATS_BUCKETS; i++) {
         if (t->all.latency[i]) {
-            json_builder_begin_object(b);
-            json_builder_set_member_name(b, "from-ns");
-            json_builder_add_int_value(b, (gint64)1 << i);
-            json_builder_set_member_name(b, "count");
-            json_builder_add_int_value(b, (gint64)t->all.latency[i]);
-            json_builder_end_object(b);
+            json_array_append_new(a, json_pack("{s:I, s:I}", "from-ns", (json_int_t)1 << i, "count",
+                                               (json_int_t)t->all.latency[i]));
         }
     }
-    json_builder_end_array(b);
+    return a;
 }
 
 void stats_print_json(const struct stats_page *s, const char *name)
 {
     struct sums *t = sums_new(s);
-    JsonBuilder *b = json_builder_new();
-    json_builder_begin_object(b);
-    json_builder_set_member_name(b, "name");
-    json_builder_add_string_value(b, name);
-    json_builder_set_member_name(b, "vcpus");
-    json_builder_add_int_value(b, s->nvcpus);
-    kinds_json(b, "exits", exit_names, t->all.exits, STATS_EXITS);
-    kinds_json(b, "ioreqs", ioreq_names, t->all.ioreqs, STATS_IOREQS);
-    ports_json(b, t);
-    latency_json(b, t);
-    json_builder_set_member_name(b, "spins");
-    json_builder_add_int_value(b, (gint64)t->all.spins);
-    json_builder_set_member_name(b, "sleeps");
-    json_builder_add_int_value(b, (gint64)t->all.sleeps);
-    json_builder_end_object(b);
-    JsonNode *root = json_builder_get_root(b);
-    g_autofree char *text = json_to_string(root, TRUE);
-    printf("%s\n", text);
-    json_node_unref(root);
-    g_object_unref(b);
+    json_t *o = json_pack("{s:s, s:i}", "name", name, "vcpus", (int)s->nvcpus);
+    json_object_set_new(o, "exits", kinds_json(exit_names, t->all.exits, STATS_EXITS));
+    json_object_set_new(o, "ioreqs", kinds_json(ioreq_names, t->all.ioreqs, STATS_IOREQS));
+    json_object_set_new(o, "ports", ports_json(t));
+    json_object_set_new(o, "latency", latency_json(t));
+    json_object_set_new(o, "spins", json_integer((json_int_t)t->all.spins));
+    json_object_set_new(o, "sleeps", json_integer((json_int_t)t->all.sleeps));
+    json_dumpf(o, stdout, JSON_INDENT(2));
+    printf("\n");
+    json_decref(o);
     g_free(t);
 }

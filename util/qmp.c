@@ -10,15 +10,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <gio/gio.h>
-
 #define MAX_MESSAGE (1u << 20) /* bytes of one message */
 #define MAX_OUTPUT  (4u << 20) /* bytes waiting for a peer that does not read */
-#define MAX_DEPTH   32u        /* json-glib parses by recursion */
+#define MAX_DEPTH   32u        /* it is parsed by recursion */
 #define CHUNK       65536u
 #define MAX_READS   16u /* per qmp_process(), so that no peer holds the caller's loop */
 
@@ -54,10 +54,20 @@ struct qmp {
     qmp_event_handler on_event; /* client */
     bool greeted;
     gint64 next_id;
-    gint64 call_id;  /* 0: none is waiting */
-    JsonNode *reply; /* the whole message that answers call_id */
+    gint64 call_id; /* 0: none is waiting */
+    json_t *reply;  /* the whole message that answers call_id */
     struct qmp_fds reply_fds;
 };
+
+/* jansson seeds its hashes at the first object, from a file that the sandbox no longer opens. */
+static void __attribute__((constructor)) hashes_seed(void)
+{
+    uint32_t seed = 0;
+    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || seed == 0) {
+        seed = (uint32_t)getpid(); /* 0 would mean the file */
+    }
+    json_object_seed(seed);
+}
 
 static void fds_close(struct qmp_fds *fds)
 {
@@ -145,23 +155,23 @@ static void fds_dup(struct qmp_fds *to, const struct qmp_fds *from)
     }
 }
 
-/* Consumes `message`. A peer that reads nothing until the bound is reached is given up. */
-static void message_send(struct qmp *q, JsonObject *message, const struct qmp_fds *fds)
+static int text_append(const char *text, size_t len, void *to)
 {
-    JsonNode *node = json_node_alloc();
-    json_node_init_object(node, message);
-    json_object_unref(message);
-    char *text = json_to_string(node, FALSE);
-    json_node_unref(node);
+    g_string_append_len(to, text, (gssize)len);
+    return 0;
+}
 
+/* Consumes `message`. A peer that reads nothing until the bound is reached is given up. */
+static void message_send(struct qmp *q, json_t *message, const struct qmp_fds *fds)
+{
     struct frame *f = frame_new(false);
-    g_string_append(f->text, text);
+    bool whole = json_dump_callback(message, text_append, f->text, JSON_COMPACT) == 0;
+    json_decref(message);
     g_string_append(f->text, "\r\n");
-    g_free(text);
     if (fds) {
         fds_dup(&f->fds, fds);
     }
-    if (q->broken || q->out_bytes + f->text->len > MAX_OUTPUT) {
+    if (!whole || q->broken || q->out_bytes + f->text->len > MAX_OUTPUT) {
         q->broken = true;
         frame_free(f);
         return;
@@ -295,89 +305,86 @@ static int input_read(struct qmp *q)
 }
 
 /* NULL when the frame is not one JSON object. */
-static JsonObject *frame_parse(const struct frame *f)
+static json_t *frame_parse(const struct frame *f)
 {
     if (f->raw || memchr(f->text->str, 0, f->text->len) != NULL) {
         return NULL;
     }
-    JsonParser *parser = json_parser_new();
-    JsonObject *object = NULL;
-    if (json_parser_load_from_data(parser, f->text->str, (gssize)f->text->len, NULL)) {
-        JsonNode *root = json_parser_get_root(parser);
-        if (root && JSON_NODE_HOLDS_OBJECT(root)) {
-            object = json_node_dup_object(root);
-        }
+    json_t *root = json_loadb(f->text->str, f->text->len, 0, NULL);
+    if (!json_is_object(root)) {
+        g_clear_pointer(&root, json_decref);
     }
-    g_object_unref(parser);
-    return object;
+    return root;
 }
 
-/* The member when it is a plain value of this type, else NULL. */
-static JsonNode *member_value(JsonObject *o, const char *name, GType type)
+json_t *qmp_string(const char *text)
 {
-    JsonNode *n = o ? json_object_get_member(o, name) : NULL;
-    return n && JSON_NODE_HOLDS_VALUE(n) && json_node_get_value_type(n) == type ? n : NULL;
+    json_t *string = json_string(text);
+    if (!string && text) {
+        char *valid = g_utf8_make_valid(text, -1);
+        string = json_string(valid);
+        g_free(valid);
+    }
+    return string ? string : json_null();
 }
 
-const char *qmp_member_string(JsonObject *o, const char *name, const char *otherwise)
+const char *qmp_member_string(json_t *o, const char *name, const char *otherwise)
 {
-    JsonNode *n = member_value(o, name, G_TYPE_STRING);
-    return n ? json_node_get_string(n) : otherwise;
+    json_t *n = json_object_get(o, name);
+    return json_is_string(n) ? json_string_value(n) : otherwise;
 }
 
-gint64 qmp_member_int(JsonObject *o, const char *name, gint64 otherwise)
+gint64 qmp_member_int(json_t *o, const char *name, gint64 otherwise)
 {
-    JsonNode *n = member_value(o, name, G_TYPE_INT64);
-    return n ? json_node_get_int(n) : otherwise;
+    json_t *n = json_object_get(o, name);
+    return json_is_integer(n) ? json_integer_value(n) : otherwise;
 }
 
-bool qmp_member_bool(JsonObject *o, const char *name, bool otherwise)
+bool qmp_member_bool(json_t *o, const char *name, bool otherwise)
 {
-    JsonNode *n = member_value(o, name, G_TYPE_BOOLEAN);
-    return n ? json_node_get_boolean(n) : otherwise;
+    json_t *n = json_object_get(o, name);
+    return json_is_boolean(n) ? json_is_true(n) : otherwise;
 }
 
-JsonObject *qmp_member_object(JsonObject *o, const char *name)
+json_t *qmp_member_object(json_t *o, const char *name)
 {
-    JsonNode *n = o ? json_object_get_member(o, name) : NULL;
-    return n && JSON_NODE_HOLDS_OBJECT(n) ? json_node_get_object(n) : NULL;
+    json_t *n = json_object_get(o, name);
+    return json_is_object(n) ? n : NULL;
 }
 
-JsonArray *qmp_member_array(JsonObject *o, const char *name)
+json_t *qmp_member_array(json_t *o, const char *name)
 {
-    JsonNode *n = o ? json_object_get_member(o, name) : NULL;
-    return n && JSON_NODE_HOLDS_ARRAY(n) ? json_node_get_array(n) : NULL;
+    json_t *n = json_object_get(o, name);
+    return json_is_array(n) ? n : NULL;
 }
 
 /* The server's end. */
 
-static void reply_finish(struct qmp *q, JsonObject *reply, JsonNode *id, const struct qmp_fds *fds)
+static void reply_finish(struct qmp *q, json_t *reply, json_t *id, const struct qmp_fds *fds)
 {
     if (id) {
-        json_object_set_member(reply, "id", json_node_copy(id));
+        json_object_set(reply, "id", id);
     }
     message_send(q, reply, fds);
 }
 
-static void reply_error(struct qmp *q, JsonNode *id, const char *class, const char *desc)
+static void reply_error(struct qmp *q, json_t *id, const char *class, const char *desc)
 {
-    JsonObject *error = json_object_new();
-    char *valid = g_utf8_make_valid(desc, -1);
-    json_object_set_string_member(error, "class", class);
-    json_object_set_string_member(error, "desc", valid);
-    g_free(valid);
-    JsonObject *reply = json_object_new();
-    json_object_set_object_member(reply, "error", error);
+    json_t *error = json_object();
+    json_object_set_new(error, "class", qmp_string(class));
+    json_object_set_new(error, "desc", qmp_string(desc));
+    json_t *reply = json_object();
+    json_object_set_new(reply, "error", error);
     reply_finish(q, reply, id, NULL);
 }
 
-static void reply_return(struct qmp *q, JsonNode *id, JsonNode *value, const struct qmp_fds *fds)
+static void reply_return(struct qmp *q, json_t *id, json_t *value, const struct qmp_fds *fds)
 {
-    JsonObject *reply = json_object_new();
+    json_t *reply = json_object();
     if (value) {
-        json_object_set_member(reply, "return", value);
+        json_object_set_new(reply, "return", value);
     } else {
-        json_object_set_object_member(reply, "return", json_object_new());
+        json_object_set_new(reply, "return", json_object());
     }
     reply_finish(q, reply, id, fds);
 }
@@ -392,7 +399,7 @@ static const struct qmp_command *command_find(const struct qmp *q, const char *n
     return NULL;
 }
 
-static GQuark error_domain(void)
+GQuark qmp_error(void)
 {
     return g_quark_from_static_string("cleave-qmp");
 }
@@ -403,26 +410,27 @@ void qmp_set_error(GError **error, enum qmp_error_class class, const char *forma
     va_start(ap, format);
     char *text = g_strdup_vprintf(format, ap);
     va_end(ap);
-    g_set_error_literal(error, error_domain(), (int)class, text);
+    g_set_error_literal(error, qmp_error(), (int)class, text);
     g_free(text);
 }
 
 static const char *error_class(const GError *error)
 {
-    static const char *const names[] = {"GenericError", "DeviceNotFound", "DeviceNotActive"};
-    return error->domain == error_domain() ? names[error->code] : names[QMP_GENERIC_ERROR];
+    static const char *const names[] = {"GenericError", "DeviceNotFound", "DeviceNotActive",
+                                        "GenericError"};
+    return error->domain == qmp_error() ? names[error->code] : names[QMP_GENERIC_ERROR];
 }
 
-static void command_run(struct qmp *q, const struct qmp_command *c, JsonObject *args, JsonNode *id,
+static void command_run(struct qmp *q, const struct qmp_command *c, json_t *args, json_t *id,
                         struct qmp_fds *in)
 {
     struct qmp_fds out = {.n = 0};
     GError *error = NULL;
-    JsonNode *value = c->handler(q->opaque, args, in, &out, &error);
+    json_t *value = c->handler(q->opaque, args, in, &out, &error);
     if (error) {
         reply_error(q, id, error_class(error), error->message);
         g_error_free(error);
-        g_clear_pointer(&value, json_node_unref);
+        g_clear_pointer(&value, json_decref);
     } else {
         reply_return(q, id, value, &out);
     }
@@ -431,7 +439,7 @@ static void command_run(struct qmp *q, const struct qmp_command *c, JsonObject *
     }
 }
 
-static void command_capabilities(struct qmp *q, JsonNode *id)
+static void command_capabilities(struct qmp *q, json_t *id)
 {
     if (q->negotiated) {
         reply_error(q, id, "CommandNotFound",
@@ -443,21 +451,23 @@ static void command_capabilities(struct qmp *q, JsonNode *id)
 }
 
 /* The first member that no command has, or NULL. */
-static const char *member_unknown(JsonObject *o)
+static const char *member_unknown(json_t *o)
 {
     static const char *const known[] = {"execute", "arguments", "id", NULL};
-    GList *members = json_object_get_members(o);
-    const char *found = NULL;
-    for (GList *m = members; m && !found; m = m->next) {
-        found = g_strv_contains(known, m->data) ? NULL : m->data;
+    const char *name;
+    json_t *value;
+    json_object_foreach(o, name, value)
+    {
+        if (!g_strv_contains(known, name)) {
+            return name;
+        }
     }
-    g_list_free(members);
-    return found;
+    return NULL;
 }
 
-static void server_message(struct qmp *q, struct frame *f, JsonObject *o)
+static void server_message(struct qmp *q, struct frame *f, json_t *o)
 {
-    JsonNode *id = json_object_get_member(o, "id");
+    json_t *id = json_object_get(o, "id");
     const char *name = qmp_member_string(o, "execute", NULL);
     const char *unknown = member_unknown(o);
     char *text = NULL;
@@ -466,7 +476,7 @@ static void server_message(struct qmp *q, struct frame *f, JsonObject *o)
         reply_error(q, id, "GenericError", text);
     } else if (!name) {
         reply_error(q, id, "GenericError", "QMP input lacks member 'execute'");
-    } else if (json_object_has_member(o, "arguments") && !qmp_member_object(o, "arguments")) {
+    } else if (json_object_get(o, "arguments") && !qmp_member_object(o, "arguments")) {
         reply_error(q, id, "GenericError", "QMP input member 'arguments' must be an object");
     } else if (strcmp(name, "qmp_capabilities") == 0) {
         command_capabilities(q, id);
@@ -498,65 +508,63 @@ struct qmp *qmp_server_new_plain(int fd, int out_fd, const char *product,
     q->opaque = opaque;
 
     /* Clients of QMP want the version of its dialect there; who we are stands in "package". */
-    JsonObject *dialect = json_object_new();
-    json_object_set_int_member(dialect, "major", 7);
-    json_object_set_int_member(dialect, "minor", 2);
-    json_object_set_int_member(dialect, "micro", 0);
-    JsonObject *version = json_object_new();
-    json_object_set_object_member(version, "qemu", dialect);
-    json_object_set_string_member(version, "package", product);
-    JsonObject *banner = json_object_new();
-    json_object_set_object_member(banner, "version", version);
-    json_object_set_array_member(banner, "capabilities", json_array_new());
-    JsonObject *greeting = json_object_new();
-    json_object_set_object_member(greeting, "QMP", banner);
+    json_t *dialect = json_object();
+    json_object_set_new(dialect, "major", json_integer(7));
+    json_object_set_new(dialect, "minor", json_integer(2));
+    json_object_set_new(dialect, "micro", json_integer(0));
+    json_t *version = json_object();
+    json_object_set_new(version, "qemu", dialect);
+    json_object_set_new(version, "package", qmp_string(product));
+    json_t *banner = json_object();
+    json_object_set_new(banner, "version", version);
+    json_object_set_new(banner, "capabilities", json_array());
+    json_t *greeting = json_object();
+    json_object_set_new(greeting, "QMP", banner);
     message_send(q, greeting, NULL);
     return q;
 }
 
-void qmp_event(struct qmp *q, const char *event, JsonObject *data)
+void qmp_event(struct qmp *q, const char *event, json_t *data)
 {
     if (!q->negotiated) {
-        g_clear_pointer(&data, json_object_unref);
+        g_clear_pointer(&data, json_decref);
         return;
     }
     gint64 now = g_get_real_time();
-    JsonObject *stamp = json_object_new();
-    json_object_set_int_member(stamp, "seconds", now / G_USEC_PER_SEC);
-    json_object_set_int_member(stamp, "microseconds", now % G_USEC_PER_SEC);
-    JsonObject *message = json_object_new();
-    json_object_set_string_member(message, "event", event);
-    json_object_set_object_member(message, "timestamp", stamp);
+    json_t *stamp = json_object();
+    json_object_set_new(stamp, "seconds", json_integer(now / G_USEC_PER_SEC));
+    json_object_set_new(stamp, "microseconds", json_integer(now % G_USEC_PER_SEC));
+    json_t *message = json_object();
+    json_object_set_new(message, "event", qmp_string(event));
+    json_object_set_new(message, "timestamp", stamp);
     if (data) {
-        json_object_set_object_member(message, "data", data);
+        json_object_set_new(message, "data", data);
     }
     message_send(q, message, NULL);
 }
 
 /* The client's end. */
 
-static bool id_matches(const struct qmp *q, JsonObject *o)
+static bool id_matches(const struct qmp *q, json_t *o)
 {
-    JsonNode *id = json_object_get_member(o, "id");
-    return q->call_id != 0 && id && JSON_NODE_HOLDS_VALUE(id) &&
-           json_node_get_value_type(id) == G_TYPE_INT64 && json_node_get_int(id) == q->call_id;
+    json_t *id = json_object_get(o, "id");
+    return q->call_id != 0 && json_is_integer(id) && json_integer_value(id) == q->call_id;
 }
 
-static void client_message(struct qmp *q, struct frame *f, JsonObject *o)
+static void client_message(struct qmp *q, struct frame *f, json_t *o)
 {
     const char *event = qmp_member_string(o, "event", NULL);
     if (event) {
-        JsonObject *data = qmp_member_object(o, "data");
-        JsonObject *none = data ? NULL : json_object_new();
+        json_t *data = qmp_member_object(o, "data");
+        json_t *none = data ? NULL : json_object();
         if (q->on_event) {
             q->on_event(q->opaque, event, data ? data : none);
         }
-        g_clear_pointer(&none, json_object_unref);
-    } else if (json_object_has_member(o, "QMP")) {
+        g_clear_pointer(&none, json_decref);
+    } else if (json_object_get(o, "QMP")) {
         q->greeted = true;
     } else if (id_matches(q, o) && !q->reply) {
-        q->reply = json_node_alloc();
-        json_node_init_object(q->reply, o);
+        q->reply = json_incref(o);
         q->reply_fds = f->fds;
         f->fds.n = 0;
     }
@@ -568,7 +576,7 @@ static bool client_wait(struct qmp *q, const bool *greeted, gint64 deadline, GEr
     while (greeted ? !*greeted : !q->reply) {
         gint64 left = deadline < 0 ? -1 : (deadline - g_get_monotonic_time() + 999) / 1000;
         if (deadline >= 0 && left <= 0) {
-            g_set_error(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "no answer in time");
+            qmp_set_error(error, QMP_TIMED_OUT, "no answer in time");
             return false;
         }
         struct pollfd p = {q->fd, (short)(POLLIN | (qmp_wants_write(q) ? POLLOUT : 0)), 0};
@@ -576,7 +584,7 @@ static bool client_wait(struct qmp *q, const bool *greeted, gint64 deadline, GEr
             if (greeted ? *greeted : q->reply != NULL) {
                 break;
             }
-            g_set_error(error, G_IO_ERROR, G_IO_ERROR_CLOSED, "the connection was closed");
+            qmp_set_error(error, QMP_GENERIC_ERROR, "the connection was closed");
             return false;
         }
     }
@@ -589,45 +597,45 @@ static gint64 deadline_of(int timeout_ms)
 }
 
 /* Takes the reply apart: the "return" node, or NULL with *error set. */
-static JsonNode *reply_take(struct qmp *q, struct qmp_fds *received, GError **error)
+static json_t *reply_take(struct qmp *q, struct qmp_fds *received, GError **error)
 {
-    JsonObject *o = json_node_get_object(q->reply);
-    JsonNode *value = json_object_get_member(o, "return");
-    JsonNode *result = value ? json_node_copy(value) : NULL;
+    json_t *o = q->reply;
+    json_t *value = json_object_get(o, "return");
+    json_t *result = json_incref(value);
     if (!result) {
-        JsonObject *e = qmp_member_object(o, "error");
+        json_t *e = qmp_member_object(o, "error");
         const char *desc = e ? qmp_member_string(e, "desc", NULL) : NULL;
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s", desc ? desc : "malformed reply");
+        qmp_set_error(error, QMP_GENERIC_ERROR, "%s", desc ? desc : "malformed reply");
     }
     if (received && result) {
         *received = q->reply_fds;
         q->reply_fds.n = 0;
     }
     fds_close(&q->reply_fds);
-    g_clear_pointer(&q->reply, json_node_unref);
+    g_clear_pointer(&q->reply, json_decref);
     return result;
 }
 
-JsonNode *qmp_call(struct qmp *q, const char *command, JsonObject *args, const struct qmp_fds *send,
-                   struct qmp_fds *received, int timeout_ms, GError **error)
+json_t *qmp_call(struct qmp *q, const char *command, json_t *args, const struct qmp_fds *send,
+                 struct qmp_fds *received, int timeout_ms, GError **error)
 {
     if (received) {
         *received = (struct qmp_fds){.n = 0};
     }
     if (q->call_id != 0 || q->busy || q->commands) {
-        g_clear_pointer(&args, json_object_unref);
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_BUSY, "a command is already under way");
+        g_clear_pointer(&args, json_decref);
+        qmp_set_error(error, QMP_GENERIC_ERROR, "a command is already under way");
         return NULL;
     }
     q->call_id = ++q->next_id;
-    JsonObject *message = json_object_new();
-    json_object_set_string_member(message, "execute", command);
+    json_t *message = json_object();
+    json_object_set_new(message, "execute", qmp_string(command));
     if (args) {
-        json_object_set_object_member(message, "arguments", args);
+        json_object_set_new(message, "arguments", args);
     }
-    json_object_set_int_member(message, "id", q->call_id);
+    json_object_set_new(message, "id", json_integer(q->call_id));
     message_send(q, message, send);
-    JsonNode *result = NULL;
+    json_t *result = NULL;
     if (client_wait(q, NULL, deadline_of(timeout_ms), error)) {
         result = reply_take(q, received, error);
     }
@@ -644,7 +652,7 @@ struct qmp *qmp_client_new(int fd, qmp_event_handler on_event, void *opaque, int
     q->on_event = on_event;
     q->opaque = opaque;
     gint64 deadline = deadline_of(timeout_ms);
-    JsonNode *result = NULL;
+    json_t *result = NULL;
     if (client_wait(q, &q->greeted, deadline, error)) {
         int left = deadline < 0 ? -1 : (int)MAX(1, (deadline - g_get_monotonic_time()) / 1000);
         result = qmp_call(q, "qmp_capabilities", NULL, NULL, NULL, left, error);
@@ -653,7 +661,7 @@ struct qmp *qmp_client_new(int fd, qmp_event_handler on_event, void *opaque, int
         qmp_free(q);
         return NULL;
     }
-    json_node_unref(result);
+    json_decref(result);
     return q;
 }
 
@@ -661,7 +669,7 @@ struct qmp *qmp_client_new(int fd, qmp_event_handler on_event, void *opaque, int
 
 static void frame_handle(struct qmp *q, struct frame *f)
 {
-    JsonObject *o = frame_parse(f);
+    json_t *o = frame_parse(f);
     if (!o) {
         if (q->commands) {
             reply_error(q, NULL, "GenericError", "Invalid JSON syntax: expecting one object");
@@ -673,7 +681,7 @@ static void frame_handle(struct qmp *q, struct frame *f)
     } else {
         client_message(q, f, o);
     }
-    g_clear_pointer(&o, json_object_unref);
+    g_clear_pointer(&o, json_decref);
 }
 
 static void frames_handle(struct qmp *q)
@@ -731,7 +739,7 @@ void qmp_free(struct qmp *q)
     frame_free(q->partial);
     fds_close(&q->early);
     fds_close(&q->reply_fds);
-    g_clear_pointer(&q->reply, json_node_unref);
+    g_clear_pointer(&q->reply, json_decref);
     close(q->fd);
     g_free(q);
 }

@@ -2,7 +2,7 @@
 /*
  * QMP framing on a stream socket, both ends. Every control channel but the core's dm_op socket
  * speaks it: monitor to core, monitor to device model, `cleave` commands to the monitor, libxl to
- * the device model. json-glib parses; lines end in CR LF; an "id" is echoed; descriptors travel
+ * the device model. jansson parses; lines end in CR LF; an "id" is echoed; descriptors travel
  * with the first byte of the message they belong to.
  *
  * No threads and no main loop of its own: the caller polls qmp_fd() and calls qmp_process().
@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 #include <glib.h>
-#include <json-glib/json-glib.h>
+#include <jansson.h>
 
 #define QMP_MAX_FDS 8
 
@@ -31,11 +31,18 @@ struct qmp_fds {
  * A command. Returns the "return" value (ownership passes; NULL means {}), or NULL with *error set:
  * the message becomes "desc" of a GenericError. `args` is NULL when there were none.
  */
-typedef JsonNode *(*qmp_handler)(void *opaque, JsonObject *args, struct qmp_fds *in,
-                                 struct qmp_fds *out, GError **error);
+typedef json_t *(*qmp_handler)(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                               GError **error);
 
-/* What a handler's error becomes where "GenericError" is not the class that clients look for. */
-enum qmp_error_class { QMP_GENERIC_ERROR, QMP_DEVICE_NOT_FOUND, QMP_DEVICE_NOT_ACTIVE };
+/* Errors of this domain: a client's calls end with them, a handler's become classes of QMP (all but
+ * two are "GenericError"). */
+enum qmp_error_class {
+    QMP_GENERIC_ERROR,
+    QMP_DEVICE_NOT_FOUND,
+    QMP_DEVICE_NOT_ACTIVE,
+    QMP_TIMED_OUT
+};
+GQuark qmp_error(void);
 void qmp_set_error(GError **error, enum qmp_error_class class, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
@@ -59,7 +66,7 @@ struct qmp *qmp_server_new_plain(int fd, int out_fd, const char *product,
 
 /* The client's end: negotiates at once (blocking, at most timeout_ms). NULL with *error set. Takes
  * over fd, also when it fails. */
-typedef void (*qmp_event_handler)(void *opaque, const char *event, JsonObject *data);
+typedef void (*qmp_event_handler)(void *opaque, const char *event, json_t *data);
 struct qmp *qmp_client_new(int fd, qmp_event_handler on_event, void *opaque, int timeout_ms,
                            GError **error);
 
@@ -68,21 +75,24 @@ struct qmp *qmp_client_new(int fd, qmp_event_handler on_event, void *opaque, int
  * NULL and is consumed. `in`/`out` descriptors are optional. Returns the "return" node (caller
  * frees) or NULL with *error set. timeout_ms < 0 waits for ever; a vanished peer is an error.
  */
-JsonNode *qmp_call(struct qmp *q, const char *command, JsonObject *args, const struct qmp_fds *send,
-                   struct qmp_fds *received, int timeout_ms, GError **error);
+json_t *qmp_call(struct qmp *q, const char *command, json_t *args, const struct qmp_fds *send,
+                 struct qmp_fds *received, int timeout_ms, GError **error);
 
 /*
  * Members of a peer's object, which may be of any type: `otherwise` (or NULL) when `o` is NULL, or
- * the member is absent or of another type. json-glib's own answer NULL for a null, or complain.
+ * the member is absent or of another type.
  */
-const char *qmp_member_string(JsonObject *o, const char *name, const char *otherwise);
-gint64 qmp_member_int(JsonObject *o, const char *name, gint64 otherwise);
-bool qmp_member_bool(JsonObject *o, const char *name, bool otherwise);
-JsonObject *qmp_member_object(JsonObject *o, const char *name);
-JsonArray *qmp_member_array(JsonObject *o, const char *name);
+const char *qmp_member_string(json_t *o, const char *name, const char *otherwise);
+gint64 qmp_member_int(json_t *o, const char *name, gint64 otherwise);
+bool qmp_member_bool(json_t *o, const char *name, bool otherwise);
+json_t *qmp_member_object(json_t *o, const char *name);
+json_t *qmp_member_array(json_t *o, const char *name);
+
+/* A string to be sent, what is no UTF-8 in it replaced; NULL becomes null. */
+json_t *qmp_string(const char *text);
 
 /* Sends an event (server). `data` may be NULL and is consumed. A timestamp is added. */
-void qmp_event(struct qmp *q, const char *event, JsonObject *data);
+void qmp_event(struct qmp *q, const char *event, json_t *data);
 
 /* Call when qmp_fd() is readable (or qmp_wants_write() and writable). False: the peer is gone. */
 bool qmp_process(struct qmp *q);

@@ -24,46 +24,39 @@ static size_t nanswers;
 
 /* --- commands that do what handlers do: look at arguments, take and give descriptors, fail --- */
 
-static JsonNode *cmd_echo(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                          GError **error)
+static json_t *cmd_echo(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                        GError **error)
 {
-    JsonNode *n;
-
-    if (!args) {
-        return NULL;
-    }
-    n = json_node_alloc();
-    return json_node_init_object(n, args);
+    return json_incref(args);
 }
 
-static JsonNode *cmd_take(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                          GError **error)
+static json_t *cmd_take(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                        GError **error)
 {
-    JsonNode *n = json_node_new(JSON_NODE_VALUE);
+    json_t *n = json_integer(in->n);
 
-    json_node_set_int(n, in->n);
     for (; in->n > 0; in->n--) {
         close(in->fd[in->n - 1]);
     }
     return n;
 }
 
-static JsonNode *cmd_give(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                          GError **error)
+static json_t *cmd_give(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                        GError **error)
 {
     out->fd[out->n++] = eventfd(0, EFD_CLOEXEC);
     out->close = true;
     return NULL;
 }
 
-static JsonNode *cmd_fail(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                          GError **error)
+static json_t *cmd_fail(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                        GError **error)
 {
     const char *why = qmp_member_string(args, "why", "no string");
 
     if (qmp_member_bool(args, "b", false) || qmp_member_array(args, "a") ||
         qmp_member_object(args, "o")) {
-        return json_node_init_int(json_node_alloc(), qmp_member_int(args, "i", 5));
+        return json_integer(qmp_member_int(args, "i", 5));
     }
 
     g_set_error(error, g_quark_from_static_string("fuzz"), 1, "%s", why);
@@ -73,7 +66,7 @@ static JsonNode *cmd_fail(void *opaque, JsonObject *args, struct qmp_fds *in, st
 static const struct qmp_command commands[] = {
     {"echo", cmd_echo}, {"take", cmd_take}, {"give", cmd_give}, {"fail", cmd_fail}, {NULL, NULL}};
 
-static void on_event(void *opaque, const char *event, JsonObject *data)
+static void on_event(void *opaque, const char *event, json_t *data)
 {
     fuzz_answer(world, strlen(event));
 }
@@ -226,13 +219,13 @@ static void client_run(int ours, int theirs, const uint8_t *data, size_t size)
     shutdown(theirs, SHUT_WR);
     struct qmp *q = qmp_client_new(ours, on_event, NULL, 1000, &error);
     for (unsigned i = 0; q && i < 3; i++) {
-        JsonNode *n = qmp_call(q, "query-status", NULL, NULL, &fds, 1000, &error);
+        json_t *n = qmp_call(q, "query-status", NULL, NULL, &fds, 1000, &error);
 
         fuzz_answer(world, n != NULL);
         if (!n && !error) {
             fuzz_finding(world, "a call failed without saying why");
         }
-        g_clear_pointer(&n, json_node_unref);
+        g_clear_pointer(&n, json_decref);
         g_clear_error(&error);
         while (fds.n > 0) {
             close(fds.fd[--fds.n]);

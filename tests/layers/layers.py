@@ -19,7 +19,7 @@ C_PURE = {"assert.h", "ctype.h", "endian.h", "errno.h", "inttypes.h", "limits.h"
 
 # folder: (folders whose headers it may include, system headers it must not include)
 KVM = r"linux/kvm\.h"
-GLIB = r"(glib|gio|json-glib).*"
+GLIB = r"(glib|gio|jansson).*"
 ALLOWED = {
     "hw/core": ({"hw/core"}, None),
     "hw": ({"hw/core", "hw"}, None),

@@ -56,8 +56,8 @@ static void test_log(void)
 
 /* --- RES-04 --- */
 
-static JsonNode *do_nothing(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                            GError **error)
+static json_t *do_nothing(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                          GError **error)
 {
     ++*(unsigned *)opaque;
     return NULL;

@@ -20,30 +20,25 @@ struct fixture {
     bool alive;
 };
 
-static JsonNode *do_echo(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                         GError **error)
+static json_t *do_echo(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                       GError **error)
 {
     struct fixture *f = opaque;
     f->echoed++;
     f->fds_seen += in->n;
-    if (!args) {
-        return NULL;
-    }
-    JsonNode *n = json_node_alloc();
-    json_node_init_object(n, args);
-    return n;
+    return json_incref(args);
 }
 
-static JsonNode *do_fail(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                         GError **error)
+static json_t *do_fail(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                       GError **error)
 {
     g_set_error(error, g_quark_from_static_string("test"), 1, "it \"failed\"\n");
     return NULL;
 }
 
 /* Answers with a memfd that holds what came in the first descriptor. */
-static JsonNode *do_swap(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                         GError **error)
+static json_t *do_swap(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                       GError **error)
 {
     g_assert_cmpuint(in->n, ==, 1);
     out->fd[0] = in->fd[0];
@@ -238,8 +233,8 @@ static void test_event(struct fixture *f, gconstpointer data)
 {
     qmp_event(f->server, "EARLY", NULL);
     negotiate(f);
-    JsonObject *o = json_object_new();
-    json_object_set_int_member(o, "value", 5);
+    json_t *o = json_object();
+    json_object_set_new(o, "value", json_integer(5));
     qmp_event(f->server, "DEBUG_EXIT", o);
     g_autofree char *got = take(f);
     g_assert_true(g_str_has_prefix(got, "{\"event\":\"DEBUG_EXIT\",\"timestamp\":{\"seconds\":"));
@@ -366,15 +361,15 @@ static gpointer serve(gpointer opaque)
     return NULL;
 }
 
-static JsonNode *do_quit(void *opaque, JsonObject *args, struct qmp_fds *in, struct qmp_fds *out,
-                         GError **error)
+static json_t *do_quit(void *opaque, json_t *args, struct qmp_fds *in, struct qmp_fds *out,
+                       GError **error)
 {
     struct qmp **server = opaque;
     qmp_event(*server, "SHUTDOWN", NULL);
     return NULL;
 }
 
-static void on_event(void *opaque, const char *event, JsonObject *data)
+static void on_event(void *opaque, const char *event, json_t *data)
 {
     g_assert_nonnull(data);
     g_string_append((GString *)opaque, event);
@@ -399,9 +394,9 @@ static void test_client(void)
     int memfd = memfd_create("data", MFD_CLOEXEC);
     g_assert_cmpint(write(memfd, "hello", 5), ==, 5);
     struct qmp_fds send = {.fd = {memfd}, .n = 1}, got;
-    JsonNode *r = qmp_call(q, "swap", NULL, &send, &got, 5000, &error);
+    json_t *r = qmp_call(q, "swap", NULL, &send, &got, 5000, &error);
     g_assert_no_error(error);
-    json_node_unref(r);
+    json_decref(r);
     g_assert_cmpuint(got.n, ==, 1);
     char text[6] = "";
     g_assert_cmpint(pread(got.fd[0], text, 5, 0), ==, 5);
@@ -409,7 +404,7 @@ static void test_client(void)
     close(got.fd[0]);
     close(memfd);
     r = qmp_call(q, "quit", NULL, NULL, NULL, 5000, &error); /* the server has closed by now */
-    json_node_unref(r);
+    json_decref(r);
     g_assert_cmpuint(fds_open(), ==, before);
     g_string_truncate(events, 0);
 
@@ -418,7 +413,7 @@ static void test_client(void)
     g_clear_error(&error);
     r = qmp_call(q, "quit", NULL, NULL, NULL, 5000, &error);
     g_assert_no_error(error);
-    json_node_unref(r);
+    json_decref(r);
     g_assert_cmpstr(events->str, ==, "SHUTDOWN");
     qmp_free(q);
     g_thread_join(t);
@@ -453,8 +448,7 @@ static void test_member_types(void)
 
     for (unsigned i = 0; i < G_N_ELEMENTS(values); i++) {
         g_autofree char *text = g_strdup_printf("{\"m\": %s}", values[i]);
-        g_autoptr(JsonNode) node = json_from_string(text, NULL);
-        JsonObject *o = json_node_get_object(node);
+        json_auto_t *o = json_loads(text, 0, NULL);
 
         g_assert_cmpstr(qmp_member_string(o, "m", "none"), ==, i == 6 ? "x" : "none");
         g_assert_cmpint(qmp_member_int(o, "m", -1), ==, i == 1 ? 1 : -1);

@@ -16,15 +16,12 @@
 static char *keys_text(const char *text)
 {
     g_autofree char *wrong = NULL;
-    JsonArray *keys = keys_parse(text, &wrong);
+    json_t *keys = keys_parse(text, &wrong);
     if (!keys) {
         return g_strdup_printf("!%s", wrong);
     }
-    JsonNode *node = json_node_alloc();
-    json_node_init_array(node, keys);
-    char *s = json_to_string(node, FALSE);
-    json_node_unref(node);
-    json_array_unref(keys);
+    char *s = json_dumps(keys, JSON_COMPACT);
+    json_decref(keys);
     return s;
 }
 
@@ -75,13 +72,13 @@ static void test_names(void)
     g_assert_false(name_valid(name));
 }
 
-static JsonNode *size_node(gint64 width, gint64 height, gint64 stride)
+static json_t *size_node(gint64 width, gint64 height, gint64 stride)
 {
     g_autofree char *text =
         g_strdup_printf("{\"width\": %" G_GINT64_FORMAT ", \"height\": %" G_GINT64_FORMAT
                         ", \"stride\": %" G_GINT64_FORMAT "}",
                         width, height, stride);
-    return json_from_string(text, NULL);
+    return json_loads(text, 0, NULL);
 }
 
 /* Bytes in memory are B, G, R, unused; what libpng reads back is R, G, B. */
@@ -94,11 +91,11 @@ static void test_picture(void)
     g_autofree char *path = g_build_filename(dir, "a.png", NULL);
     int fd = memfd_create("pixels", MFD_CLOEXEC);
     g_assert_cmpint(write(fd, pixels, sizeof(pixels)), ==, sizeof(pixels));
-    JsonNode *size = size_node(2, 2, 12);
+    json_t *size = size_node(2, 2, 12);
     GError *error = NULL;
     g_assert_true(picture_save(path, size, fd, &error));
     g_assert_no_error(error);
-    json_node_unref(size);
+    json_decref(size);
 
     png_image image = {.version = PNG_IMAGE_VERSION};
     uint8_t got[sizeof(want)];
@@ -118,7 +115,7 @@ static void test_picture(void)
         g_assert_false(picture_save(path, size, fd, &error));
         g_assert_nonnull(error);
         g_clear_error(&error);
-        json_node_unref(size);
+        json_decref(size);
     }
     close(fd);
     g_assert_cmpint(g_rmdir(dir), ==, 0); /* no half-written file */

@@ -19,11 +19,11 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lab"))
 import lab  # pylint: disable=wrong-import-position
 
-RECIPE = 2  # to be counted up with every change of the functions below
+RECIPE = 3  # to be counted up with every change of the functions below
 RELEASE = "bookworm"
 PACKAGES = ["xen-hypervisor-4.17-amd64", "xen-utils-4.17", "linux-image-amd64", "udev",
             "seabios", "qemu-system-xen", "busybox-static", "kmod", "iproute2", "procps",
-            "strace", "libseccomp2", "liburing2", "libjson-glib-1.0-0", "libpng16-16", "libelf1",
+            "strace", "libseccomp2", "liburing2", "libjansson4", "libpng16-16", "libelf1",
             "libxendevicemodel1", "libxenforeignmemory1", "libxenevtchn1", "libxenstore4"]
 ROOT_MODULES = ["ata_piix", "sd_mod", "crc32c_generic", "ext4"]
 MEGABYTES = 1600
