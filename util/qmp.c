@@ -40,7 +40,7 @@ struct qmp {
     GQueue in; /* complete frames */
     struct frame *partial;
     unsigned depth;
-    bool in_string;
+    char quote; /* that ends the string under way, or 0 */
     bool escaped;
     struct qmp_fds early; /* came before the first byte of their message */
 
@@ -189,28 +189,53 @@ static void frame_begin(struct qmp *q, char c)
     q->partial->fds = q->early;
     q->early.n = 0;
     q->depth = 0;
-    q->in_string = false;
+    q->quote = 0;
     q->escaped = false;
 }
 
-/* Follows strings and nesting; true when `c` was the message's last byte. */
-static bool frame_step(struct qmp *q, char c)
+/* A byte of a string, or the quote that begins or ends it. */
+static void string_step(struct qmp *q, char c)
 {
-    if (q->partial->raw) {
-        return c == '\n';
-    }
+    GString *text = q->partial->text;
     if (q->escaped) {
         q->escaped = false;
-    } else if (q->in_string) {
-        q->escaped = c == '\\';
-        q->in_string = c != '"';
+        if (c != '\'') {
+            g_string_append_c(text, '\\');
+        }
+        g_string_append_c(text, c);
+    } else if (c == '\\') {
+        q->escaped = true; /* what it stands before decides */
+    } else if (c == q->quote) {
+        q->quote = 0;
+        g_string_append_c(text, '"');
     } else if (c == '"') {
-        q->in_string = true;
-    } else if (c == '{' || c == '[') {
-        q->depth++;
-    } else if (c == '}' || c == ']') {
-        q->depth--;
+        g_string_append(text, "\\\"");
+    } else {
+        g_string_append_c(text, c);
     }
+}
+
+/* Takes a byte, following strings and nesting; true when it was the message's last. QMP's JSON has
+ * strings in single quotes, too; here they get double ones. */
+static bool frame_step(struct qmp *q, char c)
+{
+    GString *text = q->partial->text;
+    if (q->partial->raw) {
+        g_string_append_c(text, c);
+        return c == '\n';
+    }
+    if (q->quote) {
+        string_step(q, c);
+        return false;
+    }
+    if (c == '"' || c == '\'') {
+        q->quote = c;
+        g_string_append_c(text, '"');
+        return false;
+    }
+    q->depth += c == '{' || c == '[';
+    q->depth -= c == '}' || c == ']';
+    g_string_append_c(text, c);
     return q->depth == 0;
 }
 
@@ -234,9 +259,7 @@ static void input_frame(struct qmp *q, const char *data, size_t len, struct qmp_
             frame_begin(q, data[i]);
             owner = q->partial;
         }
-        bool done = frame_step(q, data[i]);
-        g_string_append_c(q->partial->text, data[i]);
-        if (done) {
+        if (frame_step(q, data[i])) {
             g_queue_push_tail(&q->in, q->partial);
             q->partial = NULL;
         } else if (q->partial->text->len > MAX_MESSAGE || q->depth > MAX_DEPTH) {

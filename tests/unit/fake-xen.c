@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Stands in for Xen's libraries under a real cleave-dm (LD_PRELOAD), so that its whole life in a
+ * Stands in for Xen's libraries in a real cleave-dm, so that its whole life in a
  * domain can be tried without Xen. The domain is files in $FAKE_XEN: `memory` (frames), `p2m` (1 +
  * frame of each guest frame, or 0), `pages` (buffered ring, slots), `events` (a FIFO of channel
  * numbers), `log` (what was asked for, a line each), `store/` (a file per path, '/' written '%').
@@ -20,7 +20,6 @@
 
 #define PAGE     4096u
 #define FRAMES   (1u << 20) /* 4 GiB */
-#define EXPORTED __attribute__((visibility("default")))
 
 static int log_fd = -1, memory_fd = -1, events_fd = -1;
 static uint32_t *p2m;
@@ -77,7 +76,7 @@ static int __attribute__((format(printf, 1, 2))) note(const char *fmt, ...)
 
 /* --- the C library: what has reached the disk --- */
 
-EXPORTED int fdatasync(int fd)
+int fdatasync(int fd)
 {
     note("fdatasync\n");
     if (getenv("FAKE_XEN_FLUSH_FAILS")) {
@@ -89,46 +88,46 @@ EXPORTED int fdatasync(int fd)
 
 /* --- libxendevicemodel --- */
 
-EXPORTED void *xendevicemodel_open(void *l, unsigned f)
+void *xendevicemodel_open(void *l, unsigned f)
 {
     domain_open();
     return &log_fd;
 }
 
-EXPORTED int xendevicemodel_create_ioreq_server(void *h, uint16_t domid, int mode, uint16_t *id)
+int xendevicemodel_create_ioreq_server(void *h, uint16_t domid, int mode, uint16_t *id)
 {
     *id = 0;
     return note("create %u %d\n", domid, mode);
 }
 
-EXPORTED int xendevicemodel_get_ioreq_server_info(void *h, uint16_t domid, uint16_t id, void *a,
+int xendevicemodel_get_ioreq_server_info(void *h, uint16_t domid, uint16_t id, void *a,
                                                   void *b, uint32_t *port)
 {
     *port = 200;
     return note("info\n");
 }
 
-EXPORTED int xendevicemodel_map_io_range_to_ioreq_server(void *h, uint16_t domid, uint16_t id,
+int xendevicemodel_map_io_range_to_ioreq_server(void *h, uint16_t domid, uint16_t id,
                                                          int mmio, uint64_t s, uint64_t e)
 {
     return note("+%s %llx-%llx\n", mmio ? "mem" : "io", (unsigned long long)s,
                 (unsigned long long)e);
 }
 
-EXPORTED int xendevicemodel_unmap_io_range_from_ioreq_server(void *h, uint16_t domid, uint16_t id,
+int xendevicemodel_unmap_io_range_from_ioreq_server(void *h, uint16_t domid, uint16_t id,
                                                              int mmio, uint64_t s, uint64_t e)
 {
     return note("-%s %llx-%llx\n", mmio ? "mem" : "io", (unsigned long long)s,
                 (unsigned long long)e);
 }
 
-EXPORTED int xendevicemodel_map_pcidev_to_ioreq_server(void *h, uint16_t domid, uint16_t id,
+int xendevicemodel_map_pcidev_to_ioreq_server(void *h, uint16_t domid, uint16_t id,
                                                        uint16_t s, uint8_t b, uint8_t d, uint8_t f)
 {
     return note("+pci %02x.%x\n", d, f);
 }
 
-EXPORTED int xendevicemodel_unmap_pcidev_from_ioreq_server(void *h, uint16_t domid, uint16_t id,
+int xendevicemodel_unmap_pcidev_from_ioreq_server(void *h, uint16_t domid, uint16_t id,
                                                            uint16_t s, uint8_t b, uint8_t d,
                                                            uint8_t f)
 {
@@ -136,7 +135,7 @@ EXPORTED int xendevicemodel_unmap_pcidev_from_ioreq_server(void *h, uint16_t dom
 }
 
 /* Slot n's channel is 100 + n, at byte 24 of the slot. */
-EXPORTED int xendevicemodel_set_ioreq_server_state(void *h, uint16_t domid, uint16_t id, int on)
+int xendevicemodel_set_ioreq_server_state(void *h, uint16_t domid, uint16_t id, int on)
 {
     for (uint32_t i = 0; i < 128; i++) {
         uint32_t port = 100 + i;
@@ -146,29 +145,29 @@ EXPORTED int xendevicemodel_set_ioreq_server_state(void *h, uint16_t domid, uint
     return note("enable %d\n", on);
 }
 
-EXPORTED int xendevicemodel_set_isa_irq_level(void *h, uint16_t domid, uint8_t irq, unsigned level)
+int xendevicemodel_set_isa_irq_level(void *h, uint16_t domid, uint8_t irq, unsigned level)
 {
     return note("isa %u %u\n", irq, level);
 }
 
-EXPORTED int xendevicemodel_set_pci_intx_level(void *h, uint16_t domid, uint16_t s, uint8_t b,
+int xendevicemodel_set_pci_intx_level(void *h, uint16_t domid, uint16_t s, uint8_t b,
                                                uint8_t d, uint8_t pin, unsigned level)
 {
     return note("intx %u %u %u\n", d, pin, level);
 }
 
-EXPORTED int xendevicemodel_set_pci_link_route(void *h, uint16_t domid, uint8_t link, uint8_t irq)
+int xendevicemodel_set_pci_link_route(void *h, uint16_t domid, uint8_t link, uint8_t irq)
 {
     return note("link %u %u\n", link, irq);
 }
 
-EXPORTED int xendevicemodel_shutdown(void *h, uint16_t domid, unsigned reason)
+int xendevicemodel_shutdown(void *h, uint16_t domid, unsigned reason)
 {
     return note("shutdown %u\n", reason);
 }
 
 /* Pages keep their frames and get other numbers. */
-EXPORTED int xendevicemodel_relocate_memory(void *h, uint16_t domid, uint32_t n, uint64_t src,
+int xendevicemodel_relocate_memory(void *h, uint16_t domid, uint32_t n, uint64_t src,
                                             uint64_t dst)
 {
     for (uint32_t i = 0; i < n; i++) {
@@ -180,25 +179,25 @@ EXPORTED int xendevicemodel_relocate_memory(void *h, uint16_t domid, uint32_t n,
     return note("move %x %llx %llx\n", n, (unsigned long long)src, (unsigned long long)dst);
 }
 
-EXPORTED int xendevicemodel_pin_memory_cacheattr(void *h, uint16_t domid, uint64_t s, uint64_t e,
+int xendevicemodel_pin_memory_cacheattr(void *h, uint16_t domid, uint64_t s, uint64_t e,
                                                  uint32_t type)
 {
     return 0;
 }
 
-EXPORTED int xendevicemodel_track_dirty_vram(void *h, uint16_t domid, uint64_t pfn, uint32_t n,
+int xendevicemodel_track_dirty_vram(void *h, uint16_t domid, uint64_t pfn, uint32_t n,
                                              unsigned long *bitmap)
 {
     errno = ENODATA;
     return -1;
 }
 
-EXPORTED int xendevicemodel_modified_memory(void *h, uint16_t domid, uint64_t pfn, uint32_t n)
+int xendevicemodel_modified_memory(void *h, uint16_t domid, uint64_t pfn, uint32_t n)
 {
     return note("dirty %llx %x\n", (unsigned long long)pfn, n);
 }
 
-EXPORTED int xendevicemodel_set_mem_type(void *h, uint16_t domid, int type, uint64_t pfn,
+int xendevicemodel_set_mem_type(void *h, uint16_t domid, int type, uint64_t pfn,
                                          uint32_t n)
 {
     return note("type %d %llx %x\n", type, (unsigned long long)pfn, n);
@@ -206,13 +205,13 @@ EXPORTED int xendevicemodel_set_mem_type(void *h, uint16_t domid, int type, uint
 
 /* --- libxenforeignmemory --- */
 
-EXPORTED void *xenforeignmemory_open(void *l, unsigned f)
+void *xenforeignmemory_open(void *l, unsigned f)
 {
     domain_open();
     return &memory_fd;
 }
 
-EXPORTED void *xenforeignmemory_map_resource(void *h, uint16_t domid, unsigned type, unsigned id,
+void *xenforeignmemory_map_resource(void *h, uint16_t domid, unsigned type, unsigned id,
                                              unsigned long frame, unsigned long n, void **addr,
                                              int prot, int flags)
 {
@@ -221,7 +220,7 @@ EXPORTED void *xenforeignmemory_map_resource(void *h, uint16_t domid, unsigned t
     return pages;
 }
 
-EXPORTED void *xenforeignmemory_map2(void *h, uint32_t domid, void *addr, int prot, int flags,
+void *xenforeignmemory_map2(void *h, uint32_t domid, void *addr, int prot, int flags,
                                      size_t n, const uint64_t *pfn, int *err)
 {
     uint8_t *p = mmap(addr, n * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
@@ -238,72 +237,72 @@ EXPORTED void *xenforeignmemory_map2(void *h, uint32_t domid, void *addr, int pr
     return p;
 }
 
-EXPORTED void *xenforeignmemory_map(void *h, uint32_t domid, int prot, size_t n,
+void *xenforeignmemory_map(void *h, uint32_t domid, int prot, size_t n,
                                     const uint64_t *pfn, int *err)
 {
     return xenforeignmemory_map2(h, domid, NULL, prot, 0, n, pfn, err);
 }
 
-EXPORTED int xenforeignmemory_unmap(void *h, void *addr, size_t n)
+int xenforeignmemory_unmap(void *h, void *addr, size_t n)
 {
     return munmap(addr, n * PAGE);
 }
 
 /* --- libxenevtchn --- */
 
-EXPORTED void *xenevtchn_open(void *l, unsigned f)
+void *xenevtchn_open(void *l, unsigned f)
 {
     domain_open();
     return &events_fd;
 }
 
-EXPORTED int xenevtchn_fd(void *h)
+int xenevtchn_fd(void *h)
 {
     return events_fd;
 }
 
-EXPORTED int xenevtchn_notify(void *h, uint32_t port)
+int xenevtchn_notify(void *h, uint32_t port)
 {
     return 0;
 }
 
-EXPORTED int xenevtchn_bind_interdomain(void *h, uint32_t domid, uint32_t remote)
+int xenevtchn_bind_interdomain(void *h, uint32_t domid, uint32_t remote)
 {
     note("bind %u\n", remote);
     return (int)remote;
 }
 
-EXPORTED int xenevtchn_pending(void *h)
+int xenevtchn_pending(void *h)
 {
     uint32_t port;
 
     return read(events_fd, &port, sizeof(port)) == sizeof(port) ? (int)port : -1;
 }
 
-EXPORTED int xenevtchn_unmask(void *h, uint32_t port)
+int xenevtchn_unmask(void *h, uint32_t port)
 {
     return 0;
 }
 
 /* --- libxencall, libxentoolcore --- */
 
-EXPORTED void *xencall_open(void *l, unsigned f)
+void *xencall_open(void *l, unsigned f)
 {
     return &log_fd;
 }
 
-EXPORTED void *xencall_alloc_buffer(void *h, size_t size)
+void *xencall_alloc_buffer(void *h, size_t size)
 {
     return calloc(1, size);
 }
 
-EXPORTED void xencall_free_buffer(void *h, void *p)
+void xencall_free_buffer(void *h, void *p)
 {
     free(p);
 }
 
 /* XENMEM_populate_physmap: list of frames, their number. */
-EXPORTED long xencall2L(void *h, unsigned op, uint64_t cmd, uint64_t arg)
+long xencall2L(void *h, unsigned op, uint64_t cmd, uint64_t arg)
 {
     const struct {
         const uint64_t *list;
@@ -317,12 +316,12 @@ EXPORTED long xencall2L(void *h, unsigned op, uint64_t cmd, uint64_t arg)
     return (long)r->n;
 }
 
-EXPORTED int xencall2(void *h, unsigned op, uint64_t a, uint64_t b)
+int xencall2(void *h, unsigned op, uint64_t a, uint64_t b)
 {
     return note("call %u %llu\n", op, (unsigned long long)a);
 }
 
-EXPORTED int xentoolcore_restrict_all(uint16_t domid)
+int xentoolcore_restrict_all(uint16_t domid)
 {
     return note("restrict %u\n", domid);
 }
@@ -339,17 +338,17 @@ static void store_path(char *to, size_t size, const char *path)
     }
 }
 
-EXPORTED void *xs_open(unsigned long flags)
+void *xs_open(unsigned long flags)
 {
     return &log_fd;
 }
 
-EXPORTED void xs_close(void *h)
+void xs_close(void *h)
 {
     note("store closed\n");
 }
 
-EXPORTED unsigned char xs_write(void *h, uint32_t t, const char *path, const void *data,
+unsigned char xs_write(void *h, uint32_t t, const char *path, const void *data,
                                 unsigned len)
 {
     char file[512];
@@ -362,12 +361,12 @@ EXPORTED unsigned char xs_write(void *h, uint32_t t, const char *path, const voi
     return good;
 }
 
-EXPORTED unsigned char xs_mkdir(void *h, uint32_t t, const char *path)
+unsigned char xs_mkdir(void *h, uint32_t t, const char *path)
 {
     return xs_write(h, t, path, "", 0);
 }
 
-EXPORTED void *xs_read(void *h, uint32_t t, const char *path, unsigned *len)
+void *xs_read(void *h, uint32_t t, const char *path, unsigned *len)
 {
     char file[512];
     char *text = calloc(1, 256);
@@ -387,7 +386,7 @@ EXPORTED void *xs_read(void *h, uint32_t t, const char *path, unsigned *len)
 }
 
 /* Only what the device model asks for: the keyboards, of which there is one, or none. */
-EXPORTED char **xs_directory(void *h, uint32_t t, const char *path, unsigned *n)
+char **xs_directory(void *h, uint32_t t, const char *path, unsigned *n)
 {
     char state[256];
     unsigned len;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The life of cleave-dm in a Xen domain, as libxl starts it, with stand-ins for Xen's libraries
-(fake-xen.c) and the sandbox on. Usage: test-dm-domain.py CLEAVE-DM FAKE-XEN.so [PATTERN]"""
+"""The life of cleave-dm in a Xen domain, as libxl starts it, linked with stand-ins for Xen's
+libraries (fake-xen.c) and with the sandbox on. Usage: test-dm-domain.py CLEAVE-DM [PATTERN]"""
 import fcntl
 import mmap
 import os
@@ -17,7 +17,6 @@ import time
 from random import Random
 
 sys.dont_write_bytecode = True
-FAKE = os.path.abspath(sys.argv.pop(2))
 from dm_driver import DM, Qmp, equal, test, tests_main  # noqa: E402
 
 DOMID = 5
@@ -129,7 +128,7 @@ class Model:
         if incoming:
             inherited = [os.open(incoming, os.O_RDONLY)]
             argv += ["-incoming", f"fd:{inherited[0]}"]
-        env = dict(os.environ, FAKE_XEN=str(domain.dir), LD_PRELOAD=FAKE)
+        env = dict(os.environ, FAKE_XEN=str(domain.dir))
         if flush_fails:
             env["FAKE_XEN_FLUSH_FAILS"] = "1"
         self.err = open(domain.dir / "stderr", "w+", encoding="utf-8")

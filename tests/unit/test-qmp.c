@@ -229,6 +229,18 @@ static void test_peer_gone(struct fixture *f, gconstpointer data)
     g_assert_false(qmp_wants_write(f->server));
 }
 
+/* Strings in single quotes, what they may hold, and where a message ends in spite of it. */
+static void test_quotes(struct fixture *f, gconstpointer data)
+{
+    negotiate(f);
+    put(f, "{'execute':'echo','arguments':{'a':'}\"','b':\"'{\",'c':'\\'\\\\','d':\"\\'\"}}");
+    expect(f, "{\"return\":{\"a\":\"}\\\"\",\"b\":\"'{\",\"c\":\"'\\\\\",\"d\":\"'\"}}\r\n");
+    put(f, "{'execute':'echo\"}");
+    expect(f, "");
+    put(f, "'}");
+    expect_part(f, "CommandNotFound");
+}
+
 static void test_event(struct fixture *f, gconstpointer data)
 {
     qmp_event(f->server, "EARLY", NULL);
@@ -466,6 +478,7 @@ int main(int argc, char **argv)
     FIXTURE_TEST(greeting);
     FIXTURE_TEST(framing);
     FIXTURE_TEST(errors);
+    FIXTURE_TEST(quotes);
     CATALOGUE_TEST("RES-04/qmp-depth", depth);
     CATALOGUE_TEST("RES-04/qmp-length", length);
     CATALOGUE_TEST("RES-04/qmp-unread", unread);
