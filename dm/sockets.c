@@ -68,10 +68,14 @@ int socket_listen_unix(const char *path, char *err, size_t size)
     if (fd < 0) {
         return -1;
     }
-    if (unix_stale(&addr)) {
-        unlink(path);
+    int rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
+    if (rc < 0 && errno == EADDRINUSE) {
+        if (unix_stale(&addr)) {
+            unlink(path);
+        }
+        rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
     }
-    if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, BACKLOG) < 0) {
+    if (rc < 0 || listen(fd, BACKLOG) < 0) {
         return failed(fd, err, size, "cannot listen on socket", path);
     }
     return fd;

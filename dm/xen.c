@@ -146,19 +146,16 @@ static void keyboards_offer(struct machine *m)
     free(device);
 }
 
-/* The directory must be there, or the toolstack assumes every kind of back end. */
+/* The directory (with those above it) must be there, or the toolstack assumes every kind of back
+ * end. */
 static void backends_offer(struct machine *m)
 {
-    static const char *const dirs[] = {"", "/vkbd"};
     char path[MAX_PATH];
 
-    for (unsigned i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-        snprintf(path, sizeof(path), "device-model/%u/backends%s", domid(m), dirs[i]);
-        if (!xs_mkdir(m->store, XBT_NULL, path)) {
-            log_warn("xenstore: %s: %s", path, strerror(errno));
-        }
+    snprintf(path, sizeof(path), "device-model/%u/backends/vkbd", domid(m));
+    if (!xs_mkdir(m->store, XBT_NULL, path)) {
+        log_warn("xenstore: %s: %s", path, strerror(errno));
     }
-    keyboards_offer(m);
 }
 
 /* Confined, the toolstack asks by QMP instead. */
@@ -183,6 +180,8 @@ static void domain_announce(struct machine *m)
     if (!m->o->xen_restrict) {
         state_write(m);
     }
+    /* The toolstack does not wait for this, and the guest looks when it boots. */
+    keyboards_offer(m);
     xs_close(m->store);
     m->store = NULL;
     int rc = m->o->xen_restrict ? xen_restrict(m->t) : 0;

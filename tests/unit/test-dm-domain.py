@@ -176,14 +176,15 @@ class Model:
 
 @test
 def start():
-    """the order of the start: server, pages, channels, back ends, state; all vCPUs have theirs"""
+    """the order of the start: server, pages, channels, state, keyboard; all vCPUs have theirs"""
     with Domain() as d, Model(d, vcpus="1,maxcpus=3") as m:
         m.running()
+        until(lambda: "store closed" in m.log(), "the end of the start")
         log = m.log()
         order = [log.index(line) for line in (
             f"create {DOMID} 2", "pages", "info", "enable 1", "bind 100", "bind 101", "bind 102",
-            "bind 200", f"store device-model/{DOMID}/backends", f"store device-model/{DOMID}/state",
-            "store closed")]
+            "bind 200", f"store device-model/{DOMID}/backends/vkbd", f"store device-model/{DOMID}/state",
+            f"store backend/vkbd/{DOMID}/0/state", "store closed")]
         equal(order, sorted(order), "order of the start")
         for line in ("+io cf8-cfb", "+io 1f0-1f7", "+io 70-71", "+io afe0-afe3", "+io ae00-ae13",
                      "+io af00-af1f", "+io b2-b3", "+io 10-1f", "+io 3f8-3ff", "+pci 00.0",

@@ -102,6 +102,10 @@ while read -r word argument <&3; do
     stop) touch /tmp/stop ;;
     facts) facts ;;
     complaints) complaints ;;
+    idle)
+        sync
+        say "idle"
+        ;;
     processor) processor $argument ;;
     reboot)
         say "reboot"

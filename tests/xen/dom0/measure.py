@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a device model costs: memory, start-up time, wake-ups; lines "measure DM NAME VALUE"."""
 
-import os
 import pathlib
 import re
+import subprocess
 import time
 
 from domain import LOGS
+
+TRACING = pathlib.Path("/sys/kernel/tracing")
 
 
 def private_dirty(pid):
@@ -22,11 +24,18 @@ def resident(pid):
     return int(re.search(r"Rss:\s+(\d+)", text).group(1))
 
 
+def execs_watch():
+    """The kernel notes from now on when processes exec."""
+    if not (TRACING / "trace").exists():
+        subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACING], check=False)
+    (TRACING / "trace_clock").write_text("mono")
+    (TRACING / "events/sched/sched_process_exec/enable").write_text("1")
+
+
 def exec_time(pid):
-    """When the process was started, in seconds of the clock of day (to 10 ms)."""
-    ticks = int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
-    uptime = float(pathlib.Path("/proc/uptime").read_text().split()[0])
-    return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
+    """When the process exec'd (the first time), in seconds of the clock of day; None: not seen."""
+    found = re.search(rf"-{pid} .* (\d+\.\d+): sched_process_exec:", (TRACING / "trace").read_text())
+    return time.time() - time.monotonic() + float(found.group(1)) if found else None
 
 
 def running_time(domid):
@@ -45,25 +54,27 @@ def running_time(domid):
 
 
 def wakeups(pid, seconds=10):
-    """Times per second that a thread of the process was woken."""
-    def count():
-        total = 0
+    """Times per second that a thread of the process was woken; threads that end meanwhile are left
+    out."""
+    def counts():
+        found = {}
         for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"):
-            found = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status.read_text(), re.M)
-            total += int(found.group(1))
-        return total
+            text = status.read_text()
+            found[status.parent.name] = int(
+                re.search(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.M).group(1))
+        return found
 
-    start, before = time.monotonic(), count()
+    start, before = time.monotonic(), counts()
     time.sleep(seconds)
-    return (count() - before) / (time.monotonic() - start)
+    woken = sum(n - before.get(thread, 0) for thread, n in counts().items())
+    return woken / (time.monotonic() - start)
 
 
 def start_report(guest):
     """Prints the time from exec to `running` of the guest's device model."""
-    running = running_time(guest.domid)
-    if running is not None:
-        print(f"measure {guest.dm} start_ms {1000 * (running - exec_time(guest.pid)):.0f}",
-              flush=True)
+    running, started = running_time(guest.domid), exec_time(guest.pid)
+    if running is not None and started is not None:
+        print(f"measure {guest.dm} start_ms {1000 * (running - started):.0f}", flush=True)
 
 
 def idle_report(guest):

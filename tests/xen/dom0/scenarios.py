@@ -162,7 +162,8 @@ def linux_boot(world):
     guest.ask("facts", "guest: facts end\n", 120)
     for line in re.findall(r"guest: (fact .*)", guest.text[mark:]):
         print(f"{world.dm} {line}")
-    time.sleep(3)
+    guest.ask("idle", "guest: idle\n", 60)
+    time.sleep(8)  # what a journal still has to write
     measure.idle_report(guest)
 
 
@@ -501,6 +502,7 @@ def run(world, name):
 def main():
     """Runs the scenarios that the arguments name."""
     WORK.mkdir(exist_ok=True)
+    measure.execs_watch()
     world = World(sys.argv[1])
     for name in sys.argv[2:] or SCENARIOS:
         run(world, name)
