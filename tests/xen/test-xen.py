@@ -151,6 +151,8 @@ class Run:
                 thread.start()
             for thread in threads:
                 thread.join()
+        for key, values in sorted(self.measured.items()):
+            print(f"# {self.dm}: {key} {value_text(values)}")
         print(f"# {self.dm}: {time.monotonic() - start:.0f} s in all", flush=True)
 
 
