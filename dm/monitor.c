@@ -176,13 +176,11 @@ void monitor_event(struct monitor *mon, const char *event, json_t *data)
         struct monitor_port *p = mon->ports->pdata[i];
 
         if (p->qmp) {
-            qmp_event(p->qmp, event, data ? json_incref(data) : NULL);
+            qmp_event(p->qmp, event, json_incref(data));
             port_rearm(p);
         }
     }
-    if (data) {
-        json_decref(data);
-    }
+    json_decref(data);
 }
 
 void monitor_event_later(struct monitor *mon, const char *event, json_t *data)

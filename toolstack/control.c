@@ -71,8 +71,7 @@ static json_t *do_quit(void *opaque, json_t *args, struct qmp_fds *in, struct qm
 static json_t *forward(struct half *h, const char *command, json_t *args, struct qmp_fds *in,
                        struct qmp_fds *out, GError **error)
 {
-    args = args ? json_incref(args) : NULL;
-    json_t *n = qmp_call(h->qmp, command, args, in, out, CALL_MS, error);
+    json_t *n = qmp_call(h->qmp, command, json_incref(args), in, out, CALL_MS, error);
     out->close = true;
     return n;
 }

@@ -550,7 +550,7 @@ struct qmp *qmp_server_new_plain(int fd, int out_fd, const char *product,
 void qmp_event(struct qmp *q, const char *event, json_t *data)
 {
     if (!q->negotiated) {
-        g_clear_pointer(&data, json_decref);
+        json_decref(data);
         return;
     }
     gint64 now = g_get_real_time();
@@ -583,7 +583,7 @@ static void client_message(struct qmp *q, struct frame *f, json_t *o)
         if (q->on_event) {
             q->on_event(q->opaque, event, data ? data : none);
         }
-        g_clear_pointer(&none, json_decref);
+        json_decref(none);
     } else if (json_object_get(o, "QMP")) {
         q->greeted = true;
     } else if (id_matches(q, o) && !q->reply) {
@@ -622,13 +622,11 @@ static gint64 deadline_of(int timeout_ms)
 /* Takes the reply apart: the "return" node, or NULL with *error set. */
 static json_t *reply_take(struct qmp *q, struct qmp_fds *received, GError **error)
 {
-    json_t *o = q->reply;
-    json_t *value = json_object_get(o, "return");
-    json_t *result = json_incref(value);
+    json_t *result = json_incref(json_object_get(q->reply, "return"));
     if (!result) {
-        json_t *e = qmp_member_object(o, "error");
-        const char *desc = e ? qmp_member_string(e, "desc", NULL) : NULL;
-        qmp_set_error(error, QMP_GENERIC_ERROR, "%s", desc ? desc : "malformed reply");
+        json_t *e = qmp_member_object(q->reply, "error");
+        qmp_set_error(error, QMP_GENERIC_ERROR, "%s",
+                      qmp_member_string(e, "desc", "malformed reply"));
     }
     if (received && result) {
         *received = q->reply_fds;
@@ -646,7 +644,7 @@ json_t *qmp_call(struct qmp *q, const char *command, json_t *args, const struct 
         *received = (struct qmp_fds){.n = 0};
     }
     if (q->call_id != 0 || q->busy || q->commands) {
-        g_clear_pointer(&args, json_decref);
+        json_decref(args);
         qmp_set_error(error, QMP_GENERIC_ERROR, "a command is already under way");
         return NULL;
     }
@@ -704,7 +702,7 @@ static void frame_handle(struct qmp *q, struct frame *f)
     } else {
         client_message(q, f, o);
     }
-    g_clear_pointer(&o, json_decref);
+    json_decref(o);
 }
 
 static void frames_handle(struct qmp *q)

@@ -21,8 +21,7 @@ import image
 
 # Other processor models of QEMU's crash dom0.
 CPU = "qemu64,+svm,+npt"
-# One processor, as in the lab (see there), which takes less of this machine's time, too: two of
-# them that wait for each other do so at a hundred times real time. A host can be given more.
+# One processor, as in the lab (see there): hosts with two came to a stop here, too.
 CPUS = 1
 XEN_OPTIONS = ("console=com1 com1=115200,8n1 dom0_mem=1024M loglvl=all guest_loglvl=all "
                "hvm_debug=1 cpufreq=none")
