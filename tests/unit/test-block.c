@@ -184,6 +184,50 @@ static void test_restricted(void)
     image_free(&im);
 }
 
+/* Threads of the kernel's that do what the ring cannot do at once. */
+static unsigned workers(void)
+{
+    unsigned found = 0;
+    GDir *tasks = g_dir_open("/proc/self/task", 0, NULL);
+
+    g_assert_nonnull(tasks);
+    for (const char *task; (task = g_dir_read_name(tasks));) {
+        char *path = g_strdup_printf("/proc/self/task/%s/comm", task);
+        char *name = NULL;
+
+        if (g_file_get_contents(path, &name, NULL, NULL)) { /* some end meanwhile */
+            found += g_str_has_prefix(name, "iou-wrk");
+        }
+        g_free(name);
+        g_free(path);
+    }
+    g_dir_close(tasks);
+    return found;
+}
+
+/* Who has nothing to do does not wake up: no thread is left behind by a flush. */
+static void test_workers(void)
+{
+    struct image im;
+    uint8_t buf[512] = {0};
+
+    if (!image_new(&im, false)) {
+        return;
+    }
+    g_assert_cmpint(perform(&im, BLK_WRITE, 512, 512, buf), ==, 0);
+    g_assert_cmpint(perform(&im, BLK_FLUSH, 0, 0, NULL), ==, 0);
+    if (workers() == 0) {
+        g_test_skip("this kernel flushes without a thread");
+    }
+    gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    while (workers() > 0 && g_get_monotonic_time() < end) {
+        g_usleep(G_USEC_PER_SEC / 10);
+    }
+    g_assert_cmpuint(workers(), ==, 0);
+    g_assert_cmpint(perform(&im, BLK_FLUSH, 0, 0, NULL), ==, 0);
+    image_free(&im);
+}
+
 static void test_sizes(void)
 {
     char err[256] = "";
@@ -314,6 +358,7 @@ int main(int argc, char **argv)
     g_test_add_func("/block/discard", test_discard);
     g_test_add_func("/block/not-taken", test_not_taken);
     g_test_add_func("/block/restricted", test_restricted);
+    g_test_add_func("/block/workers", test_workers);
     g_test_add_func("/block/sizes", test_sizes);
     g_test_add_func("/block/locks", test_locks);
     g_test_add_func("/block/lock-released", test_lock_released);
