@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define INDEX_LIMIT 0xffffu /* buses up to this address have a direct index */
+#define INDEX_LIMIT (BUS_BLOCKS * BUS_BLOCK - 1u) /* buses up to this address have a direct index */
 
 /* --- who answers at an address --- */
 
@@ -32,7 +32,28 @@ static const struct region *bus_search(const struct bus *b, uint64_t addr)
     return best;
 }
 
-/* Fills the index for [base, base+len) anew; only then do the pages of it that matter get dirty. */
+/* The 1 + region number at an address of a bus that has an index. */
+static unsigned index_get(const struct bus *b, uint64_t addr)
+{
+    return b->indexed[addr / BUS_BLOCK] ? b->index[addr] : 0;
+}
+
+/* Blocks are written to when somebody is in them, so that few pages of the index get dirty. */
+static void index_set(struct bus *b, uint64_t addr, uint8_t n)
+{
+    uint64_t block = addr / BUS_BLOCK;
+
+    if (index_get(b, addr) == n) {
+        return;
+    }
+    if (!b->indexed[block]) {
+        b->indexed[block] = true;
+        memset(b->index + block * BUS_BLOCK, 0, BUS_BLOCK);
+    }
+    b->index[addr] = n;
+}
+
+/* Fills the index for [base, base+len) anew. */
 static void bus_reindex(struct bus *b, uint64_t base, uint64_t len)
 {
     if (!bus_indexed(b)) {
@@ -47,9 +68,7 @@ static void bus_reindex(struct bus *b, uint64_t base, uint64_t len)
                 n = (uint8_t)(i + 1);
             }
         }
-        if (b->index[a] != n) {
-            b->index[a] = n;
-        }
+        index_set(b, a, n);
     }
 }
 
@@ -59,21 +78,18 @@ const struct region *bus_find(struct bus *b, uint64_t addr)
         return NULL;
     }
     if (bus_indexed(b)) {
-        unsigned n = b->index[addr];
+        unsigned n = index_get(b, addr);
 
         return n ? b->region[n - 1] : NULL;
     }
     return bus_search(b, addr);
 }
 
-/* The index of a bus that has none stays untouched: 64 KiB less to have in memory. */
+/* The index stays untouched. */
 void bus_init(struct bus *b, uint64_t limit)
 {
     memset(b, 0, offsetof(struct bus, index));
     b->limit = limit;
-    if (bus_indexed(b)) {
-        memset(b->index, 0, sizeof(b->index));
-    }
 }
 
 int bus_map(struct bus *b, struct region *r, uint64_t base)

@@ -98,6 +98,8 @@ static inline uint64_t bus_ones(unsigned size)
 }
 
 #define BUS_MAX_REGIONS 128
+#define BUS_BLOCK       256u /* addresses */
+#define BUS_BLOCKS      256u
 
 /* A bus. 16-bit buses have a direct index, the others few regions: those are searched. */
 struct bus {
@@ -105,8 +107,9 @@ struct bus {
     unsigned nregions;
     struct region *region[BUS_MAX_REGIONS];
     struct bus_listener listener;
-    uint64_t unclaimed;     /* accesses nobody answered, for statistics */
-    uint8_t index[0x10000]; /* 16-bit buses: per address 1 + region number, 0: nobody */
+    uint64_t unclaimed;       /* accesses nobody answered, for statistics */
+    bool indexed[BUS_BLOCKS]; /* 16-bit buses: whether the index holds this block of addresses */
+    uint8_t index[BUS_BLOCKS * BUS_BLOCK]; /* per address 1 + region number, 0: nobody */
 };
 
 /* `limit` is the last address: 0xffff for ports. */

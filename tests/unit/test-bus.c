@@ -56,7 +56,8 @@ struct fixture {
 
 static void set_up(struct fixture *f, gconstpointer limit)
 {
-    memset(f, 0, sizeof(*f));
+    memset(f, 0x5a, sizeof(*f)); /* bus_init() takes memory with anything in it */
+    f->fake.n = 0;
     bus_init(&f->bus, (uint64_t)GPOINTER_TO_SIZE(limit));
     f->region = (struct region){.name = "fake",
                                 .regs = fake_regs,
@@ -87,6 +88,19 @@ static void test_declared_widths(struct fixture *f, gconstpointer limit)
     assert_call(f, 0, 'r', 0, 4, 0);
     assert_call(f, 1, 'r', 2, 2, 0);
     g_assert_cmpuint(f->fake.n, ==, 2);
+}
+
+static void test_nobody_around(struct fixture *f, gconstpointer limit)
+{
+    static const uint64_t elsewhere[] = {0, 0xff, 0x108, 0x1ff, 0x200, 0x8100, 0xffff};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(elsewhere); i++) {
+        g_assert_null(bus_find(&f->bus, elsewhere[i]));
+    }
+    g_assert_true(bus_find(&f->bus, 0x100) == &f->region);
+    g_assert_true(bus_find(&f->bus, 0x107) == &f->region);
+    bus_unmap(&f->bus, &f->region);
+    g_assert_null(bus_find(&f->bus, 0x100));
 }
 
 static void test_too_narrow_reads_ones(struct fixture *f, gconstpointer limit)
@@ -203,6 +217,7 @@ int main(int argc, char **argv)
         void (*fn)(struct fixture *, gconstpointer);
     } tests[] = {
         {"declared-widths", test_declared_widths},
+        {"nobody-around", test_nobody_around},
         {"too-narrow-reads-ones", test_too_narrow_reads_ones},
         {"wide-is-split-low-first", test_wide_is_split_low_first},
         {"across-rows", test_across_rows},
