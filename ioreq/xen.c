@@ -287,8 +287,7 @@ static bool handles_open(struct xen *x)
     x->dmod = xendevicemodel_open(NULL, 0);
     x->fmem = x->dmod ? xenforeignmemory_open(NULL, 0) : NULL;
     x->evtchn = x->fmem ? xenevtchn_open(NULL, 0) : NULL;
-    x->call = x->evtchn ? xencall_open(NULL, 0) : NULL;
-    return x->call != NULL;
+    return x->evtchn != NULL;
 }
 
 /* Frame 0 is the ring, frame 1 the slots; never in the guest's own address space. */
@@ -397,5 +396,8 @@ void xen_log_dirty(struct transport *t, bool on)
 
 int xen_restrict(struct transport *t)
 {
-    return result(xentoolcore_restrict_all((domid_t)to_xen(t)->domid));
+    struct xen *x = to_xen(t);
+
+    x->restricted = true;
+    return result(xentoolcore_restrict_all((domid_t)x->domid));
 }

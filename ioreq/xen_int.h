@@ -45,7 +45,8 @@ struct xen {
     xendevicemodel_handle *dmod;
     xenforeignmemory_handle *fmem;
     xenevtchn_handle *evtchn;
-    xencall_handle *call;
+    xencall_handle *call; /* NULL: not needed so far; see xen_memory.c */
+    bool restricted;      /* no handle may be opened any more: it would not be */
     ioservid_t id;
     struct bus *mmio;
     struct ioreq_ops ops; /* the caller's */

@@ -181,8 +181,23 @@ int xen_vram_attach(struct transport *t, uint64_t gfn)
     return 0;
 }
 
+/* For hypercalls that are not a device model's own, of which many guests need none. */
+static int call_open(struct xen *x)
+{
+    if (x->restricted) {
+        return -EPERM;
+    }
+    x->call = x->call ? x->call : xencall_open(NULL, 0);
+    return x->call ? 0 : -errno;
+}
+
 static int populate(struct xen *x, uint64_t gfn, uint64_t pages)
 {
+    int opened = call_open(x);
+
+    if (opened) {
+        return opened;
+    }
     struct xen_memory_reservation *r = xencall_alloc_buffer(x->call, sizeof(*r));
     xen_pfn_t *extent = xencall_alloc_buffer(x->call, pages * sizeof(*extent));
     int rc = -ENOMEM;
@@ -290,10 +305,11 @@ int xen_set_rom(struct transport *t, uint64_t start, uint64_t end, bool readonly
 int xen_set_sleep(struct transport *t, unsigned state)
 {
     struct xen *x = to_xen(t);
-    struct xen_hvm_param *p = xencall_alloc_buffer(x->call, sizeof(*p));
+    int opened = call_open(x);
+    struct xen_hvm_param *p = opened ? NULL : xencall_alloc_buffer(x->call, sizeof(*p));
 
     if (!p) {
-        return -ENOMEM;
+        return opened ? opened : -ENOMEM;
     }
     *p = (struct xen_hvm_param){
         .domid = (domid_t)x->domid, .index = HVM_PARAM_ACPI_S_STATE, .value = state};
