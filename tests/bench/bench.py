@@ -24,6 +24,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 MEMORY_MIB = 256
+SILENCE = 60  # seconds without a sign of life from the emulated machine
 
 
 def disk_make(directory, build, name):
@@ -215,8 +216,14 @@ def in_lab(build, rounds):
     machine.add_python()
     machine.add_tests()
     machine.add_qemu()
-    return machine.run(f"python3 tests/bench/bench.py --build build --rounds {rounds} --no-perf",
-                       timeout=3600)
+    with tempfile.TemporaryFile() as text:
+        try:
+            # A machine of two processors comes to a stop now and then: it is started once more.
+            return machine.run("python3 tests/bench/bench.py --build build --no-perf "
+                               f"--rounds {rounds}", stdout=text, timeout=1800, silence=SILENCE)
+        finally:
+            text.seek(0)
+            print(text.read().decode(errors="replace"))
 
 
 def main():

@@ -38,9 +38,23 @@ GROUPS = [["linux-boot", "linux-pause", "linux-checkpoint", "linux-save", "linux
 SCENARIOS = [name for group in GROUPS for name in group]
 TIMEOUT = 2400  # seconds for one start of an emulated host
 WORTH = 240  # seconds without which a host is not started
+STARTS = 9  # of each device model, to be compared
 TOO_LATE = "no time left: this machine is too slow; ./run-tests --xen has more"
 NO_XEN = ("this cleave-dm was built without Xen's libraries (libxendevicemodel): run ./setup "
           "(Debian package libxen-dev) and build again")
+
+
+def host_make(package_file=None, **options):
+    """An emulated host with what runs in its dom0, and what its command begins with: the project's
+    package is installed where there is one."""
+    host = xenlab.Host(**options)
+    guests.add_all(host, tap.BUILD)
+    host.add(xenlab.HERE / "dom0", "dom0")
+    if not package_file:
+        return host, ""
+    host.add(package_file, "cleave.deb")
+    return host, ("dpkg --no-triggers -i cleave.deb >/tmp/dpkg 2>&1 || cat /tmp/dpkg\n"
+                  "ls -lL /usr/libexec/cleave-dm >/dev/null && ")
 
 
 class Part:
@@ -80,16 +94,10 @@ class Part:
 
     def host_run(self, names, attempt):
         """One start of an emulated host for the scenarios `names`."""
-        host = xenlab.Host()
-        guests.add_all(host, tap.BUILD)
-        host.add(xenlab.HERE / "dom0", "dom0")
-        command = f"python3 dom0/scenarios.py {self.run.dm} {' '.join(names)}"
-        if self.run.dm == "cleave":
-            host.add(self.run.package, "cleave.deb")
-            command = ("dpkg --no-triggers -i cleave.deb >/tmp/dpkg 2>&1 || cat /tmp/dpkg\n"
-                       "ls -lL /usr/libexec/cleave-dm >/dev/null && " + command)
-        host.run(command, self.line, max(1, min(TIMEOUT, tap.time_left())),
-                 self.keep / str(attempt))
+        dm = self.run.dm
+        host, prefix = host_make(self.run.package if dm == "cleave" else None)
+        host.run(f"{prefix}python3 dom0/scenarios.py {dm} {' '.join(names)}", self.line,
+                 max(1, min(TIMEOUT, tap.time_left())), self.keep / str(attempt))
 
     def all(self):
         """Runs the scenarios; further hosts run those that failed or did not get their turn."""
@@ -154,6 +162,20 @@ class Run:
         for key, values in sorted(self.measured.items()):
             print(f"# {self.dm}: {key} {value_text(values)}")
         print(f"# {self.dm}: {time.monotonic() - start:.0f} s in all", flush=True)
+
+
+def starts_compare(runs):
+    """Starts in turns on a host of two processors, where few of them wait for others' work."""
+    models = [run.dm for run in runs]
+    with tempfile.TemporaryDirectory() as work:
+        file = package.make(tap.BUILD, work) if "cleave" in models else None
+        host, prefix = host_make(file, cpus=2)
+        try:
+            host.run(f"{prefix}python3 dom0/starts.py {STARTS} {' '.join(models)}",
+                     lambda text: any(run.line(text.split()) for run in runs),
+                     max(1, min(TIMEOUT, tap.time_left())), tap.BUILD / "xen-logs" / "starts")
+        except xenlab.XenLabError as error:
+            print(f"# starts: {error}", flush=True)
 
 
 def value_text(values):
@@ -235,6 +257,7 @@ def main():
         runs.append(Run(model, report, names))
         runs[-1].all()
     if options.compare:
+        starts_compare(runs)
         bar_check(report, runs)
         lines = tables(runs)
         (tap.BUILD / "xen-compare.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

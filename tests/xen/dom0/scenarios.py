@@ -65,7 +65,6 @@ def mark_boot(world, disks, expected, **settings):
                          on_poweroff="preserve", **settings)
     (WORK / "serial").unlink(missing_ok=True)
     guest.create()
-    measure.start_report(guest)
     words = guest.expect(MARK if expected != "cdrom" else r"(cdrom) ok\n()()()", 90).groups()
     require(words[0] == expected, f"booted from {words[0]}, not from {expected}")
     guest.destroy()
@@ -117,7 +116,6 @@ def linux_guest(world, vcpus=1):
                    maxvcpus=max(2, vcpus), disk=[entry], on_reboot="restart", on_poweroff="destroy")
     guest.create()
     world.linux = guest
-    measure.start_report(guest)
     found = guest.expect(r"guest: user space, (\d+) cpus, kernel .*\n", LINUX_BOOT)
     require(found.group(1) == str(vcpus), f"{found.group(1)} CPUs in the guest, not {vcpus}")
     guest.expect(r"guest: disk transfers by XFER_(UDMA|MW_DMA)_", 20)
@@ -502,7 +500,6 @@ def run(world, name):
 def main():
     """Runs the scenarios that the arguments name."""
     WORK.mkdir(exist_ok=True)
-    measure.execs_watch()
     world = World(sys.argv[1])
     for name in sys.argv[2:] or SCENARIOS:
         run(world, name)
