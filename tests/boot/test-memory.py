@@ -11,6 +11,7 @@ from harness import Guest, Skip, equal, guest_disk, test, tests_main, work_dir
 RESERVE = pathlib.Path("/proc/sys/vm/nr_hugepages")
 GUEST_MIB = 64
 PAGES = GUEST_MIB // 2 + 16
+MODEL_KIB = 1024
 
 
 def meminfo(name):
@@ -62,6 +63,31 @@ def small_pages():
         with Guest("-v", "--log", work / "log", "-m", GUEST_MIB, guest_disk(work, "idle")) as guest:
             guest.wait_serial("idle")
             assert re.search(r"pages of 4 KiB", (work / "log").read_text(errors="replace"))
+
+
+def private_dirty(pid):
+    """KiB that a process alone has written, memory of the guest excluded."""
+    total, name = 0, ""
+    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text(encoding="latin1").splitlines():
+        head = re.match(r"[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \S+ *(.*)", line)
+        if head:
+            name = head.group(1)
+        elif line.startswith("Private_Dirty:") and "memfd:" not in name:
+            total += int(line.split()[1])
+    return total
+
+
+@test
+def small_device_model():
+    """the device model writes less than 1 MiB, also where the kernel likes to give pages of 2 MiB"""
+    with work_dir() as work, Guest(guest_disk(work, "idle")) as guest:
+        guest.wait_serial("idle")
+        _, dm = guest.halves()
+        status = pathlib.Path(f"/proc/{dm}/status").read_text(encoding="ascii")
+        found = re.search(r"THP_enabled:\t(\d)", status)
+        assert not found or found.group(1) == "0", "huge pages for what is small"
+        kib = private_dirty(dm)
+        assert 0 < kib < MODEL_KIB, f"{kib} KiB"
 
 
 if __name__ == "__main__":
