@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A picture per image, chosen by -DPICTURE=; "ready" on COM1 when it is drawn, then halts for ever.
- *   vga-text.img (0x03): 80x25 text, every character and every attribute, cursor off.
+ *   vga-text.img (0x03): 80x25 text, every character and every attribute, cursor off; bit 7 of an
+ *   attribute is a bright background (QEMU, which pictures are compared with, does not blink).
  *   vga-12h.img: 640x480 in 16 colours, 16 bars through the bit mask and map mask registers.
  *   vga-13h.img: 320x200 in 256 colours, pixel = (x + y) & FFh.
  *   vga-vbe.img (0x142): 640x480 in 32 bits in the linear frame buffer, red = x, green = y, blue = x ^ y
@@ -49,6 +50,9 @@ body:
 #if PICTURE == 0x03
     mov $0x01, %ah
     mov $0x2000, %cx
+    int $0x10
+    mov $0x1003, %ax
+    xor %bx, %bx
     int $0x10
     push $0xb800
     pop %es

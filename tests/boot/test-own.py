@@ -4,10 +4,18 @@
 
 import pathlib
 import re
+import shutil
 
-from harness import (DEMO, IN_LAB, INTERNAL_ERROR, MODES, QUICK, TIMEOUT, TRIPLE_FAULT, Guest, Skip, equal,
+from harness import (BUILD, DEMO, IN_LAB, INTERNAL_ERROR, MODES, QUICK, TIMEOUT, TRIPLE_FAULT, Guest, Skip, equal,
                      guest_disk, guest_run, test, test_each, tests_main, work_dir)
 import pixels
+
+OWN = BUILD / "firmware" / "guests"
+
+
+def own_disk(directory, name):
+    """A copy of one of the disks of firmware/guests."""
+    return pathlib.Path(shutil.copy(OWN / f"{name}.img", directory))
 
 
 @test_each(mode=MODES)
@@ -30,6 +38,24 @@ def power_off(mode):
         status, serial, _ = guest_run(guest_disk(work, "off"), mode=mode)
         assert "off" in serial, serial
         equal(status, 0, "exit status")
+
+
+@test_each(mode=MODES[QUICK:])
+def power_off_by_bios(mode):
+    """a guest that asks the BIOS (APM), or enters ACPI mode by port B2h first, ends with status 0"""
+    for name in ("off-apm", "off-acpi"):
+        with work_dir() as work:
+            status, serial, error = guest_run(own_disk(work, name), mode=mode)
+            assert "off" in serial, f"{name}: {serial}"
+            equal(status, 0, f"{name}: exit status ({error})")
+
+
+@test
+def bare_program():
+    """--loader FILE: a 32-bit program runs without any BIOS, EBX at the start info"""
+    status, serial, error = guest_run("--debug-exit", "--loader", OWN / "hello.elf")
+    assert re.search(r"hello from 00\w{6}\s+start_info 336ec578", serial), f"{serial!r} {error!r}"
+    equal(status, 33, "exit status")
 
 
 @test_each(mode=MODES)
