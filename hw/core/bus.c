@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define INDEX_LIMIT (BUS_BLOCKS * BUS_BLOCK - 1u) /* buses up to this address have a direct index */
+/* Buses up to this address have a direct index. */
+#define INDEX_LIMIT (BUS_BLOCKS * BUS_BLOCK - 1u)
 
 /* --- who answers at an address --- */
 
