@@ -61,8 +61,6 @@ int main(int argc, char **argv)
     int rc;
 
     log_init("cleave-dm", -1, LOG_WARN);
-    /* One page of 2 MiB would be several times what there is to have in memory. */
-    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     options_parse(&options, argc, argv);
     log_init("cleave-dm", options.log_fd, options.verbose ? LOG_INFO : LOG_WARN);
     rc = loop_init(&loop);

@@ -18,8 +18,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PAGE     4096u
-#define FRAMES   (1u << 20) /* 4 GiB */
+#define PAGE   4096u
+#define FRAMES (1u << 20) /* 4 GiB */
 
 static int log_fd = -1, memory_fd = -1, events_fd = -1;
 static uint32_t *p2m;
@@ -100,36 +100,35 @@ int xendevicemodel_create_ioreq_server(void *h, uint16_t domid, int mode, uint16
     return note("create %u %d\n", domid, mode);
 }
 
-int xendevicemodel_get_ioreq_server_info(void *h, uint16_t domid, uint16_t id, void *a,
-                                                  void *b, uint32_t *port)
+int xendevicemodel_get_ioreq_server_info(void *h, uint16_t domid, uint16_t id, void *a, void *b,
+                                         uint32_t *port)
 {
     *port = 200;
     return note("info\n");
 }
 
-int xendevicemodel_map_io_range_to_ioreq_server(void *h, uint16_t domid, uint16_t id,
-                                                         int mmio, uint64_t s, uint64_t e)
+int xendevicemodel_map_io_range_to_ioreq_server(void *h, uint16_t domid, uint16_t id, int mmio,
+                                                uint64_t s, uint64_t e)
 {
     return note("+%s %llx-%llx\n", mmio ? "mem" : "io", (unsigned long long)s,
                 (unsigned long long)e);
 }
 
-int xendevicemodel_unmap_io_range_from_ioreq_server(void *h, uint16_t domid, uint16_t id,
-                                                             int mmio, uint64_t s, uint64_t e)
+int xendevicemodel_unmap_io_range_from_ioreq_server(void *h, uint16_t domid, uint16_t id, int mmio,
+                                                    uint64_t s, uint64_t e)
 {
     return note("-%s %llx-%llx\n", mmio ? "mem" : "io", (unsigned long long)s,
                 (unsigned long long)e);
 }
 
-int xendevicemodel_map_pcidev_to_ioreq_server(void *h, uint16_t domid, uint16_t id,
-                                                       uint16_t s, uint8_t b, uint8_t d, uint8_t f)
+int xendevicemodel_map_pcidev_to_ioreq_server(void *h, uint16_t domid, uint16_t id, uint16_t s,
+                                              uint8_t b, uint8_t d, uint8_t f)
 {
     return note("+pci %02x.%x\n", d, f);
 }
 
-int xendevicemodel_unmap_pcidev_from_ioreq_server(void *h, uint16_t domid, uint16_t id,
-                                                           uint16_t s, uint8_t b, uint8_t d,
-                                                           uint8_t f)
+int xendevicemodel_unmap_pcidev_from_ioreq_server(void *h, uint16_t domid, uint16_t id, uint16_t s,
+                                                  uint8_t b, uint8_t d, uint8_t f)
 {
     return note("-pci %02x.%x\n", d, f);
 }
@@ -150,8 +149,8 @@ int xendevicemodel_set_isa_irq_level(void *h, uint16_t domid, uint8_t irq, unsig
     return note("isa %u %u\n", irq, level);
 }
 
-int xendevicemodel_set_pci_intx_level(void *h, uint16_t domid, uint16_t s, uint8_t b,
-                                               uint8_t d, uint8_t pin, unsigned level)
+int xendevicemodel_set_pci_intx_level(void *h, uint16_t domid, uint16_t s, uint8_t b, uint8_t d,
+                                      uint8_t pin, unsigned level)
 {
     return note("intx %u %u %u\n", d, pin, level);
 }
@@ -167,8 +166,7 @@ int xendevicemodel_shutdown(void *h, uint16_t domid, unsigned reason)
 }
 
 /* Pages keep their frames and get other numbers. */
-int xendevicemodel_relocate_memory(void *h, uint16_t domid, uint32_t n, uint64_t src,
-                                            uint64_t dst)
+int xendevicemodel_relocate_memory(void *h, uint16_t domid, uint32_t n, uint64_t src, uint64_t dst)
 {
     for (uint32_t i = 0; i < n; i++) {
         uint32_t frame = p2m[src + i];
@@ -180,13 +178,13 @@ int xendevicemodel_relocate_memory(void *h, uint16_t domid, uint32_t n, uint64_t
 }
 
 int xendevicemodel_pin_memory_cacheattr(void *h, uint16_t domid, uint64_t s, uint64_t e,
-                                                 uint32_t type)
+                                        uint32_t type)
 {
     return 0;
 }
 
 int xendevicemodel_track_dirty_vram(void *h, uint16_t domid, uint64_t pfn, uint32_t n,
-                                             unsigned long *bitmap)
+                                    unsigned long *bitmap)
 {
     errno = ENODATA;
     return -1;
@@ -197,8 +195,7 @@ int xendevicemodel_modified_memory(void *h, uint16_t domid, uint64_t pfn, uint32
     return note("dirty %llx %x\n", (unsigned long long)pfn, n);
 }
 
-int xendevicemodel_set_mem_type(void *h, uint16_t domid, int type, uint64_t pfn,
-                                         uint32_t n)
+int xendevicemodel_set_mem_type(void *h, uint16_t domid, int type, uint64_t pfn, uint32_t n)
 {
     return note("type %d %llx %x\n", type, (unsigned long long)pfn, n);
 }
@@ -212,16 +209,16 @@ void *xenforeignmemory_open(void *l, unsigned f)
 }
 
 void *xenforeignmemory_map_resource(void *h, uint16_t domid, unsigned type, unsigned id,
-                                             unsigned long frame, unsigned long n, void **addr,
-                                             int prot, int flags)
+                                    unsigned long frame, unsigned long n, void **addr, int prot,
+                                    int flags)
 {
     *addr = pages;
     note("pages\n");
     return pages;
 }
 
-void *xenforeignmemory_map2(void *h, uint32_t domid, void *addr, int prot, int flags,
-                                     size_t n, const uint64_t *pfn, int *err)
+void *xenforeignmemory_map2(void *h, uint32_t domid, void *addr, int prot, int flags, size_t n,
+                            const uint64_t *pfn, int *err)
 {
     uint8_t *p = mmap(addr, n * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 
@@ -237,8 +234,8 @@ void *xenforeignmemory_map2(void *h, uint32_t domid, void *addr, int prot, int f
     return p;
 }
 
-void *xenforeignmemory_map(void *h, uint32_t domid, int prot, size_t n,
-                                    const uint64_t *pfn, int *err)
+void *xenforeignmemory_map(void *h, uint32_t domid, int prot, size_t n, const uint64_t *pfn,
+                           int *err)
 {
     return xenforeignmemory_map2(h, domid, NULL, prot, 0, n, pfn, err);
 }
@@ -348,8 +345,7 @@ void xs_close(void *h)
     note("store closed\n");
 }
 
-unsigned char xs_write(void *h, uint32_t t, const char *path, const void *data,
-                                unsigned len)
+unsigned char xs_write(void *h, uint32_t t, const char *path, const void *data, unsigned len)
 {
     char file[512];
 
