@@ -11,6 +11,7 @@ from harness import (BUILD, DEMO, IN_LAB, INTERNAL_ERROR, MODES, QUICK, TIMEOUT,
 import pixels
 
 OWN = BUILD / "firmware" / "guests"
+SLOW = () if QUICK else MODES
 
 
 def own_disk(directory, name):
@@ -31,7 +32,7 @@ def demo(mode):
             assert picture.width >= 640 and picture.colours() > 1
 
 
-@test_each(mode=MODES)
+@test_each(mode=MODES[QUICK:])
 def power_off(mode):
     """a guest that powers off by ACPI ends with status 0"""
     with work_dir() as work:
@@ -40,7 +41,7 @@ def power_off(mode):
         equal(status, 0, "exit status")
 
 
-@test_each(mode=MODES[QUICK:])
+@test_each(mode=SLOW)
 def power_off_by_bios(mode):
     """a guest that asks the BIOS (APM), or enters ACPI mode by port B2h first, ends with status 0"""
     for name in ("off-apm", "off-acpi"):
@@ -76,7 +77,7 @@ def no_debug_exit():
             guest.wait_screen("Booting from Hard Disk", 10)
 
 
-@test_each(mode=MODES[QUICK:])
+@test_each(mode=SLOW)
 def reset(mode):
     """8042, port 92h and CF9h (even posted) reset the machine; CMOS keeps its bytes"""
     with work_dir() as work:
