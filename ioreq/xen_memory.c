@@ -306,10 +306,14 @@ int xen_set_sleep(struct transport *t, unsigned state)
 {
     struct xen *x = to_xen(t);
     int opened = call_open(x);
-    struct xen_hvm_param *p = opened ? NULL : xencall_alloc_buffer(x->call, sizeof(*p));
+
+    if (opened) {
+        return opened;
+    }
+    struct xen_hvm_param *p = xencall_alloc_buffer(x->call, sizeof(*p));
 
     if (!p) {
-        return opened ? opened : -ENOMEM;
+        return -ENOMEM;
     }
     *p = (struct xen_hvm_param){
         .domid = (domid_t)x->domid, .index = HVM_PARAM_ACPI_S_STATE, .value = state};

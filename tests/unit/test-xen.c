@@ -428,8 +428,13 @@ static void test_restrict(void)
 {
     set_up(1);
     g_string_truncate(xen.log, 0);
+    g_assert_cmpint(xen_set_sleep(dm.t, 3), ==, 0);
+    expect("call 34;");
     g_assert_cmpint(xen_restrict(dm.t), ==, 0);
     expect("restrict 7;");
+    /* Nothing may be opened that would not be restricted. */
+    g_assert_cmpint(xen_set_sleep(dm.t, 3), ==, -EPERM);
+    expect("");
 }
 
 /* --- ranges --- */
