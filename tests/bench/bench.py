@@ -101,21 +101,21 @@ def children(pid):
     return found
 
 
-def private_dirty(pid):
-    """KiB that only this process has written, without memfds and the largest mapping (RAM)."""
-    total, big, skip = 0, [], False
+def private_dirty(pid, writable_only=False):
+    """KiB that only this process has written, guest memory and video memory excluded.
+
+    All of a program that lies in an initial ramdisk counts as written, as in the lab; to leave that
+    out, look at what is writable alone.
+    """
+    total, counts = 0, False
     for line in pathlib.Path(f"/proc/{pid}/smaps").read_text(encoding="latin1").splitlines():
-        head = re.match(r"([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ \S+ *(.*)", line)
+        head = re.match(r"([0-9a-f]+)-([0-9a-f]+) .(.)\S* \S+ \S+ \S+ *(.*)", line)
         if head:
             size = int(head.group(2), 16) - int(head.group(1), 16)
-            # Guest memory and video memory, in either program.
-            skip = "memfd:" in head.group(3) or size >= 16 << 20
-        elif line.startswith("Private_Dirty:"):
-            kib = int(line.split()[1])
-            if skip:
-                big.append(kib)
-            else:
-                total += kib
+            counts = ("memfd:" not in head.group(4) and size < 16 << 20
+                      and (head.group(3) == "w" or not writable_only))
+        elif line.startswith("Private_Dirty:") and counts:
+            total += int(line.split()[1])
     return total
 
 

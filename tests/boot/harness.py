@@ -24,7 +24,8 @@ import media
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("CLEAVE_BUILD", SOURCE / "build")).resolve()
 CLEAVE = BUILD / "cleave"
-DEMO = BUILD / "firmware" / "guests" / "demo.img"
+GUESTS = BUILD / "firmware" / "guests"
+DEMO = GUESTS / "demo.img"
 IN_LAB = bool(os.environ.get("CLEAVE_LAB"))
 MODES = ("xen", "qemu")
 QUICK = bool(os.environ.get("CLEAVE_QUICK"))  # a choice of the cases, for ./run-tests --quick

@@ -6,10 +6,9 @@ import contextlib
 import re
 import shutil
 
-from harness import (BUILD, MODES, QUICK, Guest, Skip, equal, guest_run, kvm_interprets, test_each,
+from harness import (GUESTS, MODES, QUICK, Guest, Skip, equal, guest_run, kvm_interprets, test_each,
                      tests_main, wait_for, work_dir)
 
-GUESTS = BUILD / "firmware" / "guests"
 PASS = 33
 FLOPPY_LATE = "could not read the boot disk"
 

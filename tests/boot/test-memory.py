@@ -5,8 +5,12 @@
 import contextlib
 import pathlib
 import re
+import sys
 
 from harness import Guest, Skip, equal, guest_disk, test, tests_main, work_dir
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
+import bench  # pylint: disable=wrong-import-position
 
 RESERVE = pathlib.Path("/proc/sys/vm/nr_hugepages")
 GUEST_MIB = 64
@@ -65,25 +69,12 @@ def small_pages():
             assert re.search(r"pages of 4 KiB", (work / "log").read_text(errors="replace"))
 
 
-def written(pid):
-    """KiB that a process alone has in memory and can write, memory of the guest excluded. (All of a
-    program that lies in an initial ramdisk counts as dirty, as in the lab.)"""
-    total, counts = 0, False
-    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text(encoding="latin1").splitlines():
-        head = re.match(r"[0-9a-f]+-[0-9a-f]+ .(.).. \S+ \S+ \S+ *(.*)", line)
-        if head:
-            counts = head.group(1) == "w" and "memfd:" not in head.group(2)
-        elif line.startswith("Private_Dirty:") and counts:
-            total += int(line.split()[1])
-    return total
-
-
 @test
 def small_device_model():
     """the device model writes less than 1 MiB of memory of its own"""
     with work_dir() as work, Guest(guest_disk(work, "idle")) as guest:
         guest.wait_serial("idle")
-        kib = written(guest.halves()[1])
+        kib = bench.private_dirty(guest.halves()[1], writable_only=True)
         assert 0 < kib < MODEL_KIB, f"{kib} KiB"
 
 

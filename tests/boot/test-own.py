@@ -6,17 +6,12 @@ import pathlib
 import re
 import shutil
 
-from harness import (BUILD, DEMO, IN_LAB, INTERNAL_ERROR, MODES, QUICK, TIMEOUT, TRIPLE_FAULT, Guest, Skip, equal,
-                     guest_disk, guest_run, test, test_each, tests_main, work_dir)
+from harness import (DEMO, GUESTS, IN_LAB, INTERNAL_ERROR, MODES, QUICK, TIMEOUT, TRIPLE_FAULT,
+                     Guest, Skip, equal, guest_disk, guest_run, test, test_each, tests_main,
+                     work_dir)
 import pixels
 
-OWN = BUILD / "firmware" / "guests"
 SLOW = () if QUICK else MODES
-
-
-def own_disk(directory, name):
-    """A copy of one of the disks of firmware/guests."""
-    return pathlib.Path(shutil.copy(OWN / f"{name}.img", directory))
 
 
 @test_each(mode=MODES)
@@ -46,7 +41,8 @@ def power_off_by_bios(mode):
     """a guest that asks the BIOS (APM), or enters ACPI mode by port B2h first, ends with status 0"""
     for name in ("off-apm", "off-acpi"):
         with work_dir() as work:
-            status, serial, error = guest_run(own_disk(work, name), mode=mode)
+            disk = shutil.copy(GUESTS / f"{name}.img", work)
+            status, serial, error = guest_run(disk, mode=mode)
             assert "off" in serial, f"{name}: {serial}"
             equal(status, 0, f"{name}: exit status ({error})")
 
@@ -54,7 +50,7 @@ def power_off_by_bios(mode):
 @test
 def bare_program():
     """--loader FILE: a 32-bit program runs without any BIOS, EBX at the start info"""
-    status, serial, error = guest_run("--debug-exit", "--loader", OWN / "hello.elf")
+    status, serial, error = guest_run("--debug-exit", "--loader", GUESTS / "hello.elf")
     assert re.search(r"hello from 00\w{6}\s+start_info 336ec578", serial), f"{serial!r} {error!r}"
     equal(status, 33, "exit status")
 

@@ -4,8 +4,8 @@
 
 import shutil
 
-from harness import (BUILD, MODES, QUICK, Guest, Qemu, equal, guest_disk, guest_image, test_each,
-                     tests_main, work_dir)
+from harness import (GUESTS, MODES, QUICK, Guest, Qemu, equal, guest_disk, guest_image,
+                     test_each, tests_main, work_dir)
 import pixels
 
 CELL = (9, 16)  # a character of the 720 x 400 text screen
@@ -45,7 +45,7 @@ def text_pixels(mode):
 @test_each(picture=() if QUICK else PICTURES)
 def graphics_pixels(picture):
     """pictures in planar, 256 colour and linear frame buffer modes, and all of text, are QEMU's"""
-    pixels_compare(BUILD / "firmware" / "guests" / f"vga-{picture}.img",
+    pixels_compare(GUESTS / f"vga-{picture}.img",
                    MODES[PICTURES.index(picture) % 2], "ready")
 
 
