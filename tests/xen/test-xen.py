@@ -95,7 +95,7 @@ class Part:
     def host_run(self, names, attempt):
         """One start of an emulated host for the scenarios `names`."""
         dm = self.run.dm
-        host, prefix = host_make(self.run.package if dm == "cleave" else None)
+        host, prefix = host_make(self.run.package)
         host.run(f"{prefix}python3 dom0/scenarios.py {dm} {' '.join(names)}", self.line,
                  max(1, min(TIMEOUT, tap.time_left())), self.keep / str(attempt))
 
@@ -123,12 +123,12 @@ class Part:
 class Run:
     """What one device model did: lines of TAP, measurements, facts that the guest saw."""
 
-    def __init__(self, dm, report, names):
+    def __init__(self, dm, report, names, package_file=None):
         self.dm = dm
         self.report = report
         self.parts = [Part(self, number, [name for name in group if name in names])
                       for number, group in enumerate(GROUPS, 1)]
-        self.package = None
+        self.package = package_file
         self.seconds = {}
         self.measured = {}
         self.facts = []
@@ -152,30 +152,24 @@ class Run:
         """Runs all parts at once."""
         start = time.monotonic()
         threads = [threading.Thread(target=part.all) for part in self.parts if part.names]
-        with tempfile.TemporaryDirectory() as work:
-            if self.dm == "cleave":
-                self.package = package.make(tap.BUILD, work)
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         for key, values in sorted(self.measured.items()):
             print(f"# {self.dm}: {key} {value_text(values)}")
         print(f"# {self.dm}: {time.monotonic() - start:.0f} s in all", flush=True)
 
 
-def starts_compare(runs):
+def starts_compare(runs, package_file):
     """Starts in turns on a host of two processors, where few of them wait for others' work."""
-    models = [run.dm for run in runs]
-    with tempfile.TemporaryDirectory() as work:
-        file = package.make(tap.BUILD, work) if "cleave" in models else None
-        host, prefix = host_make(file, cpus=2)
-        try:
-            host.run(f"{prefix}python3 dom0/starts.py {STARTS} {' '.join(models)}",
-                     lambda text: any(run.line(text.split()) for run in runs),
-                     max(1, min(TIMEOUT, tap.time_left())), tap.BUILD / "xen-logs" / "starts")
-        except xenlab.XenLabError as error:
-            print(f"# starts: {error}", flush=True)
+    host, prefix = host_make(package_file, cpus=2)
+    try:
+        host.run(f"{prefix}python3 dom0/starts.py {STARTS} {' '.join(run.dm for run in runs)}",
+                 lambda text: any(run.line(text.split()) for run in runs),
+                 max(1, min(TIMEOUT, tap.time_left())), tap.BUILD / "xen-logs" / "starts")
+    except xenlab.XenLabError as error:
+        print(f"# starts: {error}", flush=True)
 
 
 def value_text(values):
@@ -220,6 +214,8 @@ def bar_check(report, runs):
              "a tenth of QEMU's wake-ups with an idle guest")):
         if key in ours and key in theirs:
             report.line(good(), f"xen: {text}: {ours[key]:g}, QEMU {theirs[key]:g}")
+        else:
+            report.line(True, f"xen: {text}", "this run did not measure it with both")
 
 
 def main():
@@ -252,12 +248,14 @@ def main():
     report = tap.Report()
     if options.compare and "cleave" not in models:
         report.line(True, "xen: cleave", NO_XEN)
-    runs = []
-    for model in models:
-        runs.append(Run(model, report, names))
-        runs[-1].all()
+    with tempfile.TemporaryDirectory() as work:
+        ours = package.make(tap.BUILD, work) if "cleave" in models else None
+        runs = [Run(model, report, names, ours if model == "cleave" else None) for model in models]
+        for run in runs:
+            run.all()
+        if options.compare:
+            starts_compare(runs, ours)
     if options.compare:
-        starts_compare(runs)
         bar_check(report, runs)
         lines = tables(runs)
         (tap.BUILD / "xen-compare.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
